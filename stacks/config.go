@@ -1,0 +1,222 @@
+// Package stacks holds what an operator can wish for: the stack files and the one place that reads them. Nothing else in this module
+// reads Pulumi configuration.
+//
+// An empty value (a list without items, "" or 0) is never taken for "the default": it is an error, and leaving the key out gives the
+// default.
+package stacks
+
+import "github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+// Config is one stack's wishes, as written in stacks/Pulumi.<stack>.yaml under the namespace "icon:". Each field's comment names its
+// configuration key, its unit and its default.
+type Config struct {
+	// Topology is the reference architecture: "single-node" or "sentry-fronted". Key icon:topology, required.
+	Topology string `json:"topology"`
+	// Platform says who provides the machines: "hosts" (machines that already exist). Key icon:platform, required.
+	Platform string `json:"platform"`
+	// Network is the goloop network to join. Key icon:network, required.
+	Network Network `json:"network"`
+	// Administrators are the IPv4 networks (CIDR) from which SSH is answered. Key icon:administrators, required, at least one;
+	// 0.0.0.0/0 is refused. The machine that runs `pulumi up` must be inside one of them; bastions are let in besides.
+	Administrators []string `json:"administrators"`
+	// Maintenance says where hosts may connect to for packages, images, names and time. Key icon:maintenance.
+	Maintenance Maintenance `json:"maintenance"`
+	// Node says how goloop runs on every node host. Key icon:node.
+	Node Node `json:"node"`
+	// PRep is the validator. Key icon:prep, required by both topologies.
+	PRep *PRep `json:"prep"`
+	// Citizens are the nodes that follow the chain and answer the API. Key icon:citizens, optional.
+	Citizens *Citizens `json:"citizens"`
+	// Sentries are the reverse proxies in front of the P-Rep. Key icon:sentries; required by sentry-fronted, refused by single-node.
+	Sentries *Sentries `json:"sentries"`
+	// ImportedKeys maps a node host to the address ("hx" and 40 hexadecimal digits) of the node key to import there, out of the
+	// secret icon:keystores. Hosts that are not named have their key born on the host. Key icon:importedKeys, optional.
+	ImportedKeys map[string]string `json:"importedKeys"`
+	// Hosts describes the machines of the platform "hosts". Key icon:hosts; required by that platform, refused by any other.
+	Hosts *Hosts `json:"hosts"`
+	// SSHAgent uses the SSH agent at $SSH_AUTH_SOCK in place of icon:sshPrivateKey. Key icon:sshAgent, default false.
+	SSHAgent bool `json:"sshAgent"`
+	// Secrets are only ever read through Pulumi's secret getters.
+	Secrets Secrets `json:"-"`
+}
+
+// Secrets are the values that must be set with `pulumi config set --secret`. A key that is set in the clear is an error. A field is
+// nil when its key is not set; otherwise it is an output that the engine keeps secret.
+type Secrets struct {
+	// SSHPrivateKey logs in to the hosts (PEM or OpenSSH text). Key icon:sshPrivateKey; required unless icon:sshAgent is true.
+	SSHPrivateKey pulumi.StringPtrInput
+	// SSHPrivateKeyPassphrase opens SSHPrivateKey. Key icon:sshPrivateKeyPassphrase, optional.
+	SSHPrivateKeyPassphrase pulumi.StringPtrInput
+	// Keystores holds, as JSON text, {"<host>": {"keystore": {…}, "password": "…"}} for each host of ImportedKeys. Key icon:keystores.
+	Keystores pulumi.StringPtrInput
+}
+
+// Network names the goloop network. The public profiles carry their own data; "custom" is the operator's own network.
+type Network struct {
+	// Profile is "mainnet", "lisbon", "berlin" or "custom". Required.
+	Profile string `json:"profile"`
+	// Name is the custom network's name: lower-case letters, digits and "-". Custom only, required there.
+	Name string `json:"name,omitempty"`
+	// CID is the custom network's chain id, hexadecimal ("0x…"). Custom only, required there (`goloop gs info -c genesis.zip`).
+	CID string `json:"cid,omitempty"`
+	// NID is the custom network's network id, hexadecimal ("0x…"). Custom only, required there.
+	NID string `json:"nid,omitempty"`
+	// Genesis is the path of the custom network's genesis storage (zip), relative to the Pulumi project. Custom only, required there.
+	Genesis string `json:"genesis,omitempty"`
+	// Seeds are the addresses ("host:port") where a node finds the network. Required for custom; for a public profile they replace
+	// the profile's own.
+	Seeds []string `json:"seeds,omitempty"`
+	// Platform is goloop's service platform of the custom network: "basic" (default) or "icon". Custom only.
+	Platform string `json:"platform,omitempty"`
+	// Channel is the custom network's channel name. Custom only, default "icon_dex".
+	Channel string `json:"channel,omitempty"`
+}
+
+// Maintenance bounds the hosts' own connections to the outside: package mirrors and image registries (TCP), names (53), time (UDP 123).
+type Maintenance struct {
+	// To lists IPv4 networks (CIDR). Default: 0.0.0.0/0. Narrow it to a package proxy, a resolver and a time server where there are.
+	To []string `json:"to,omitempty"`
+	// Ports are the TCP ports for packages and images. Default: 80, 443.
+	Ports []int `json:"ports,omitempty"`
+}
+
+// Node says how goloop runs.
+type Node struct {
+	// Runtime is "container" (default: the official image, needed wherever contracts are executed) or "binary" (a goloop binary
+	// under systemd, for private networks of the basic platform).
+	Runtime string `json:"runtime,omitempty"`
+	// Binary is for the runtime "binary", required there.
+	Binary *Binary `json:"binary,omitempty"`
+	// Container is for the runtime "container", required there.
+	Container *Container `json:"container,omitempty"`
+	// DataDir is where chain data and the node key live on the host. Default "/var/lib/icon-node".
+	DataDir string `json:"dataDir,omitempty"`
+	// MinDiskGB is the least size in GB (10^9 bytes) of the file system that holds DataDir. Default: by network profile
+	// (mainnet 2500, lisbon and berlin 500, custom 1).
+	MinDiskGB int `json:"minDiskGB,omitempty"`
+	// OnDestroy says what becomes of chain data and node key when the node is removed: "keep" (default) or "wipe".
+	OnDestroy string `json:"onDestroy,omitempty"`
+	// LogLevel is goloop's log level: trace, debug, info (default), warn or error.
+	LogLevel string `json:"logLevel,omitempty"`
+	// SyncTimeout is how long, in seconds, a deploy waits for a node to answer, join and rise. Default 300.
+	SyncTimeout int `json:"syncTimeout,omitempty"`
+}
+
+// Binary is a goloop executable on the machine that runs Pulumi. goloop publishes no binaries: build one with `make tools`.
+type Binary struct {
+	// Path of the executable, relative to the Pulumi project. Required. It is copied to each node host.
+	Path string `json:"path"`
+}
+
+// Container is goloop's official image.
+type Container struct {
+	// Image is the reference pinned by digest, "registry/name@sha256:…" (a tag before the "@" is allowed). Required.
+	Image string `json:"image"`
+	// Engine is "podman" (default) or "docker", both from the distribution's packages.
+	Engine string `json:"engine,omitempty"`
+	// ConfigURL is where the image looks for the network's settings and genesis at every start. Default: the network operator's
+	// https://networkinfo.solidwallet.io/node_info. Point it at a mirror where that has gone, or for a custom network.
+	ConfigURL string `json:"configURL,omitempty"`
+	// Archive is the path, relative to the Pulumi project, of an image archive (docker-archive or oci-archive tar) to be copied to
+	// the hosts and loaded instead of being pulled: for hosts that reach no registry. Its digest must be that of Image. Optional.
+	Archive string `json:"archive,omitempty"`
+}
+
+// PRep is the validator node.
+type PRep struct {
+	// Host is the machine's name in the platform's block. Required.
+	Host string `json:"host"`
+	// Announce is the address ("host:port") under which other validators reach this node. Single-node only; default: the host's
+	// public address and port 7100. With sentries, sentries.announce is used.
+	Announce string `json:"announce,omitempty"`
+	// Egress says how the P-Rep's own connections to the network leave. Sentry-fronted only. "sealed" (default): only to the
+	// sentries, which relay to the seeds. "routed": to any validator, by a route of the operator's that hides the address (NAT);
+	// the host's own address shows if there is no such route.
+	Egress string `json:"egress,omitempty"`
+}
+
+// Citizens are nodes without a vote.
+type Citizens struct {
+	// Hosts are the machines' names, one citizen each. Required, at least one. A host carries one node only.
+	Hosts []string `json:"hosts"`
+	// APIFrom lists the IPv4 networks (CIDR) that may reach the citizens' port 9000 directly. goloop answers /admin and /metrics
+	// there without a key, so 0.0.0.0/0 is refused. Default: none (with sentries, the sentries).
+	APIFrom []string `json:"apiFrom,omitempty"`
+}
+
+// Sentries are the reverse proxies that the internet sees.
+type Sentries struct {
+	// Hosts are the machines' names. Required, at least two: one alone is a single point of failure.
+	Hosts []string `json:"hosts"`
+	// Announce is what the P-Rep tells other validators: "name:7100", where the name resolves to every sentry's public address, or
+	// one sentry's (or a load balancer's) address. Required. IPv4 only, since goloop is.
+	Announce string `json:"announce"`
+	// API says whether the sentries publish the citizens' /api/v3 on port 9000. Default: true when there are citizens.
+	API *bool `json:"api,omitempty"`
+	// Limits of each sentry.
+	Limits Limits `json:"limits,omitempty"`
+}
+
+// Limits bound what one sentry lets through. Per-source limits must be below their totals.
+type Limits struct {
+	// P2PConnections is the greatest number of connections on 7100. Default 1000.
+	P2PConnections int `json:"p2pConnections,omitempty"`
+	// P2PPerSource is the same from one address. Default 20 (a validator needs one or two; several may share an address).
+	P2PPerSource int `json:"p2pPerSource,omitempty"`
+	// P2PNewPerSource is the greatest number of new connections from one address in 10 seconds. Default 30.
+	P2PNewPerSource int `json:"p2pNewPerSource,omitempty"`
+	// APIConnections is the greatest number of connections on 9000. Default 2000.
+	APIConnections int `json:"apiConnections,omitempty"`
+	// APIPerSource is the same from one address. Default 10.
+	APIPerSource int `json:"apiPerSource,omitempty"`
+	// APIRequestsPerSource is the greatest number of requests from one address in 10 seconds. Default 300.
+	APIRequestsPerSource int `json:"apiRequestsPerSource,omitempty"`
+	// APIBodyKiB is the largest request body, in KiB. Default 64.
+	APIBodyKiB int `json:"apiBodyKiB,omitempty"`
+}
+
+// Hosts are machines that already exist.
+type Hosts struct {
+	// User is the login for every machine that names none. Default "root"; another user needs sudo without a password.
+	User string `json:"user,omitempty"`
+	// Port is the SSH port for every machine that names none. Default 22.
+	Port int `json:"port,omitempty"`
+	// ConnectTimeout is how long, in seconds, a host may take to answer before the deploy gives up on it. Default 60.
+	ConnectTimeout int `json:"connectTimeout,omitempty"`
+	// Bastion is the jump host for every machine that names none. Optional.
+	Bastion *Bastion `json:"bastion,omitempty"`
+	// Machines by name: lower-case letters, digits and "-". Required. A machine that no role uses is left alone.
+	Machines map[string]Machine `json:"machines"`
+}
+
+// Machine is one existing machine.
+type Machine struct {
+	// Address is where SSH reaches it: IPv4 address or name. Required.
+	Address string `json:"address"`
+	// PrivateAddress is its IPv4 address among the hosts of the plan. Default: Address, if that is an IPv4 address.
+	PrivateAddress string `json:"privateAddress,omitempty"`
+	// PublicAddress is its IPv4 address on the internet, for hosts that serve it. Default: Address, if that is an IPv4 address.
+	PublicAddress string `json:"publicAddress,omitempty"`
+	// User and Port override those of Hosts.
+	User string `json:"user,omitempty"`
+	Port int    `json:"port,omitempty"`
+	// HostKey is the machine's SSH host key as in known_hosts, "ssh-ed25519 AAAA…". Required: a host is never trusted on first sight.
+	HostKey string `json:"hostKey"`
+	// Bastion overrides that of Hosts.
+	Bastion *Bastion `json:"bastion,omitempty"`
+	// Zone says which machines fail together (rack, room, provider). Optional.
+	Zone string `json:"zone,omitempty"`
+}
+
+// Bastion is a jump host. The same key logs in there.
+type Bastion struct {
+	// Address is where SSH reaches it: IPv4 address or name. Required.
+	Address string `json:"address"`
+	// PrivateAddress is the IPv4 address from which it reaches the hosts. Default: Address, if that is an IPv4 address.
+	PrivateAddress string `json:"privateAddress,omitempty"`
+	// User, default "root", and Port, default 22.
+	User string `json:"user,omitempty"`
+	Port int    `json:"port,omitempty"`
+	// HostKey as in Machine. Required.
+	HostKey string `json:"hostKey"`
+}

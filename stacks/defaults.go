@@ -1,0 +1,150 @@
+package stacks
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+)
+
+// Defaults that more than one place needs.
+const (
+	defaultChannel   = "icon_dex"
+	defaultConfigURL = "https://networkinfo.solidwallet.io/node_info"
+
+	platformBasic = "basic"
+	platformIcon  = "icon"
+
+	runtimeBinary    = "binary"
+	runtimeContainer = "container"
+
+	p2pPort = 7100
+)
+
+// withDefaults is a copy of c in which every key that was left out has its default, as config.go documents it. c keeps its values.
+func (c *Config) withDefaults() *Config {
+	full := *c
+	full.Network = c.Network.withDefaults()
+	full.Maintenance = c.Maintenance.withDefaults()
+	full.Node = c.Node.withDefaults(full.Network)
+	full.Hosts = c.Hosts.withDefaults()
+	full.PRep = c.PRep.withDefaults(c.Topology, full.Hosts)
+	full.Sentries = c.Sentries.withDefaults(c.Citizens != nil)
+	return &full
+}
+
+func (n Network) withDefaults() Network {
+	if n.Profile == NetworkCustom {
+		n.Platform = cmp.Or(n.Platform, platformBasic)
+		n.Channel = cmp.Or(n.Channel, defaultChannel)
+	}
+	return n
+}
+
+func (m Maintenance) withDefaults() Maintenance {
+	if m.To == nil {
+		m.To = []string{"0.0.0.0/0"}
+	}
+	if m.Ports == nil {
+		m.Ports = []int{80, 443}
+	}
+	return m
+}
+
+func (n Node) withDefaults(network Network) Node {
+	n.Runtime = cmp.Or(n.Runtime, runtimeContainer)
+	n.DataDir = cmp.Or(n.DataDir, "/var/lib/icon-node")
+	n.MinDiskGB = cmp.Or(n.MinDiskGB, network.Resolve().MinDiskGB)
+	n.OnDestroy = cmp.Or(n.OnDestroy, "keep")
+	n.LogLevel = cmp.Or(n.LogLevel, "info")
+	n.SyncTimeout = cmp.Or(n.SyncTimeout, 300)
+	if n.Container != nil {
+		container := *n.Container
+		container.Engine = cmp.Or(container.Engine, "podman")
+		if network.Profile != NetworkCustom {
+			container.ConfigURL = cmp.Or(container.ConfigURL, defaultConfigURL)
+		}
+		n.Container = &container
+	}
+	return n
+}
+
+func (p *PRep) withDefaults(topology string, hosts *Hosts) *PRep {
+	if p == nil {
+		return nil
+	}
+	full := *p
+	switch topology {
+	case TopologySentryFronted:
+		full.Egress = cmp.Or(full.Egress, "sealed")
+	case TopologySingleNode:
+		if hosts != nil && full.Announce == "" && reachableIPv4(hosts.Machines[full.Host].PublicAddress) != "" {
+			full.Announce = fmt.Sprintf("%s:%d", hosts.Machines[full.Host].PublicAddress, p2pPort)
+		}
+	}
+	return &full
+}
+
+func (s *Sentries) withDefaults(citizens bool) *Sentries {
+	if s == nil {
+		return nil
+	}
+	full := *s
+	if full.API == nil {
+		full.API = &citizens
+	}
+	full.Limits = Limits{
+		P2PConnections:       cmp.Or(s.Limits.P2PConnections, 1000),
+		P2PPerSource:         cmp.Or(s.Limits.P2PPerSource, 20),
+		P2PNewPerSource:      cmp.Or(s.Limits.P2PNewPerSource, 30),
+		APIConnections:       cmp.Or(s.Limits.APIConnections, 2000),
+		APIPerSource:         cmp.Or(s.Limits.APIPerSource, 10),
+		APIRequestsPerSource: cmp.Or(s.Limits.APIRequestsPerSource, 300),
+		APIBodyKiB:           cmp.Or(s.Limits.APIBodyKiB, 64),
+	}
+	return &full
+}
+
+func (h *Hosts) withDefaults() *Hosts {
+	if h == nil {
+		return nil
+	}
+	full := *h
+	full.User = cmp.Or(h.User, "root")
+	full.Port = cmp.Or(h.Port, 22)
+	full.ConnectTimeout = cmp.Or(h.ConnectTimeout, 60)
+	full.Bastion = h.Bastion.withDefaults()
+	full.Machines = make(map[string]Machine, len(h.Machines))
+	for name, m := range h.Machines {
+		m.User = cmp.Or(m.User, full.User)
+		m.Port = cmp.Or(m.Port, full.Port)
+		m.PrivateAddress = cmp.Or(m.PrivateAddress, reachableIPv4(m.Address))
+		m.PublicAddress = cmp.Or(m.PublicAddress, reachableIPv4(m.Address))
+		if m.Bastion == nil {
+			m.Bastion = full.Bastion
+		} else {
+			m.Bastion = m.Bastion.withDefaults()
+		}
+		full.Machines[name] = m
+	}
+	return &full
+}
+
+func (b *Bastion) withDefaults() *Bastion {
+	if b == nil {
+		return nil
+	}
+	full := *b
+	full.User = cmp.Or(b.User, "root")
+	full.Port = cmp.Or(b.Port, 22)
+	full.PrivateAddress = cmp.Or(b.PrivateAddress, reachableIPv4(b.Address))
+	return &full
+}
+
+// reachableIPv4 is text if that is the IPv4 address of a host, else "". A loopback address is a forwarded port: no other host reaches it.
+func reachableIPv4(text string) string {
+	address, err := netip.ParseAddr(text)
+	if err != nil || !address.Is4() || address.IsLoopback() || !assignable(address) {
+		return ""
+	}
+	return text
+}

@@ -1,0 +1,100 @@
+package stacks
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"gopkg.in/yaml.v3"
+)
+
+// stackFile reads the config block of a stack file. A fixture that begins with "# over: <name>" is a merge patch over
+// testdata/valid/<name>.yaml: what it says replaces what is there, null removes it.
+func stackFile(t testing.TB, path string) map[string]any {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		Config map[string]any `yaml:"config"`
+	}
+	if err := yaml.Unmarshal(text, &file); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	first, _, _ := strings.Cut(string(text), "\n")
+	base, over := strings.CutPrefix(first, "# over: ")
+	if !over || base == "nothing" {
+		return file.Config
+	}
+	merged, _ := merge(stackFile(t, filepath.Join("testdata", "valid", base+".yaml")), file.Config).(map[string]any)
+	return merged
+}
+
+// merge applies a JSON merge patch.
+func merge(value, patch any) any {
+	changes, ok := patch.(map[string]any)
+	if !ok {
+		return patch
+	}
+	merged := map[string]any{}
+	if object, ok := value.(map[string]any); ok {
+		for name, v := range object {
+			merged[name] = v
+		}
+	}
+	for name, change := range changes {
+		if change == nil {
+			delete(merged, name)
+			continue
+		}
+		merged[name] = merge(merged[name], change)
+	}
+	return merged
+}
+
+// engineText is a value as the engine hands it to a program: plain values as they are, lists and objects as JSON. A value that is
+// encrypted in the file gives the text of a secret.
+func engineText(t testing.TB, value any) (text string, secret bool) {
+	t.Helper()
+	switch v := value.(type) {
+	case map[string]any:
+		if _, encrypted := v["secure"]; encrypted {
+			return "a secret's text", true
+		}
+	case []any:
+	case nil:
+		return "", false
+	default:
+		return fmt.Sprint(v), false
+	}
+	object, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(object), false
+}
+
+// fixtureSettings is a stack file as decode gets it from Load.
+func fixtureSettings(t testing.TB, path string) map[string]setting {
+	t.Helper()
+	settings := map[string]setting{}
+	for key, value := range stackFile(t, path) {
+		name, ours := strings.CutPrefix(key, "icon:")
+		if !ours {
+			t.Fatalf("%s: %s is not a key of this library", path, key)
+		}
+		text, secret := engineText(t, value)
+		switch {
+		case secret:
+			settings[name] = setting{secret: pulumi.String(text)}
+		default:
+			settings[name] = setting{text: text}
+		}
+	}
+	return settings
+}

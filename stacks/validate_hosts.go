@@ -1,0 +1,137 @@
+package stacks
+
+import (
+	"crypto/rsa"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"golang.org/x/crypto/ssh"
+)
+
+var (
+	machinePattern = regexp.MustCompile(`^[a-z][a-z0-9-]{0,39}$`)
+	userPattern    = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
+	zonePattern    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+)
+
+const userForm = `a login: lower-case letters, digits, "_" and "-", at most 32`
+
+func (c *Config) validateHosts(p *collector) {
+	if c.Hosts == nil {
+		if c.Platform == PlatformHosts {
+			p.missing("hosts", "the machines, since icon:platform is hosts")
+		}
+		return
+	}
+	h := c.Hosts
+	p.matches("hosts.user", h.User, userPattern, userForm)
+	p.between("hosts.port", h.Port, 1, 65535)
+	p.between("hosts.connectTimeout", h.ConnectTimeout, 1, 3600)
+	h.Bastion.validate(p, "hosts.bastion")
+	if len(h.Machines) == 0 {
+		p.missing("hosts.machines", "at least one machine by name, with its address and hostKey")
+	}
+	once := &unique{collector: p, seen: map[string]string{}}
+	for _, name := range sortedKeys(h.Machines) {
+		path, m := under("hosts.machines", name), h.Machines[name]
+		p.matches(path, name, machinePattern, `as a machine's name lower-case letters, digits and "-", a letter first, at most 40`)
+		m.validate(p, path, once)
+		// What a machine has from icon:hosts is reported there.
+		if m.User != h.User {
+			p.matches(under(path, "user"), m.User, userPattern, userForm)
+		}
+		if m.Port != h.Port {
+			p.between(under(path, "port"), m.Port, 1, 65535)
+		}
+		if m.Bastion != h.Bastion {
+			m.Bastion.validate(p, under(path, "bastion"))
+		}
+	}
+}
+
+func (m Machine) validate(p *collector, path string, once *unique) {
+	if m.Zone != "" {
+		p.matches(under(path, "zone"), m.Zone, zonePattern, `letters, digits, ".", "_" and "-", at most 63`)
+	}
+	addressGood, addressOwn := false, true
+	if m.Address == "" {
+		p.missing(under(path, "address"), "the IPv4 address or the name where SSH reaches the machine")
+	} else if addressGood = p.hostAddress(under(path, "address"), m.Address); addressGood {
+		door := fmt.Sprintf("%s port %d", strings.ToLower(m.Address), m.Port)
+		addressOwn = once.see(under(path, "address"), "SSH address", door, "two names for one machine?")
+	}
+	switch {
+	case m.PrivateAddress != "":
+		if address, ok := p.ipv4(under(path, "privateAddress"), m.PrivateAddress); ok && addressOwn {
+			once.see(under(path, "privateAddress"), "private address", address.String(), "the firewall could not tell the two apart")
+		}
+	case addressGood:
+		p.missing(under(path, "privateAddress"), "the machine's IPv4 address among the hosts, since address is a name or a forwarded port")
+	}
+	if m.PublicAddress != "" && m.PublicAddress != m.Address {
+		p.ipv4(under(path, "publicAddress"), m.PublicAddress)
+	}
+	if m.HostKey == "" {
+		p.missing(under(path, "hostKey"), "the machine's SSH host key (on the machine: cat /etc/ssh/ssh_host_ed25519_key.pub)")
+	} else if key, ok := p.hostKey(under(path, "hostKey"), m.HostKey); ok {
+		once.see(under(path, "hostKey"), "host key", ssh.FingerprintSHA256(key),
+			"whoever holds one machine could pass for the other; make new ones: rm /etc/ssh/ssh_host_*; ssh-keygen -A")
+	}
+}
+
+// unique reports values that two machines share.
+type unique struct {
+	*collector
+	seen map[string]string // where each value was first seen
+}
+
+// see says whether no machine before had the value.
+func (u *unique) see(path, kind, value, why string) bool {
+	id := kind + " " + value
+	if other, twice := u.seen[id]; twice {
+		u.add(path, "has the same %s as %s (%s): %s", kind, at(other), value, why)
+		return false
+	}
+	u.seen[id] = path
+	return true
+}
+
+func (b *Bastion) validate(p *collector, path string) {
+	if b == nil {
+		return
+	}
+	p.matches(under(path, "user"), b.User, userPattern, userForm)
+	p.between(under(path, "port"), b.Port, 1, 65535)
+	addressGood := false
+	if b.Address == "" {
+		p.missing(under(path, "address"), "the IPv4 address or the name where SSH reaches the bastion")
+	} else {
+		addressGood = p.hostAddress(under(path, "address"), b.Address)
+	}
+	switch {
+	case b.PrivateAddress != "":
+		p.ipv4(under(path, "privateAddress"), b.PrivateAddress)
+	case addressGood:
+		p.missing(under(path, "privateAddress"),
+			"the IPv4 address from which the bastion reaches the hosts, since address is a name or a forwarded port")
+	}
+	if b.HostKey == "" {
+		p.missing(under(path, "hostKey"), "the bastion's SSH host key (on the bastion: cat /etc/ssh/ssh_host_ed25519_key.pub)")
+	} else {
+		p.hostKey(under(path, "hostKey"), b.HostKey)
+	}
+}
+
+// rsaBits is the length of an RSA key, 0 for any other kind.
+func rsaBits(key ssh.PublicKey) int {
+	holder, ok := key.(ssh.CryptoPublicKey)
+	if !ok {
+		return 0
+	}
+	public, ok := holder.CryptoPublicKey().(*rsa.PublicKey)
+	if !ok {
+		return 0
+	}
+	return public.N.BitLen()
+}

@@ -1,0 +1,166 @@
+package stacks
+
+import "strings"
+
+func (c *Config) validateRoles(p *collector) {
+	c.validatePRep(p)
+	c.validateCitizens(p)
+	switch {
+	case c.Topology == TopologySingleNode && c.Sentries != nil:
+		p.add("sentries", "contradicts icon:topology, which is single-node; remove it or set icon:topology to sentry-fronted")
+	case c.Topology == TopologySentryFronted && c.Sentries == nil:
+		p.missing("sentries", "the reverse proxies in front of the P-Rep, with the keys hosts and announce")
+	case c.Sentries != nil:
+		c.validateSentries(p)
+	}
+	c.validatePlaces(p)
+}
+
+func (c *Config) validatePRep(p *collector) {
+	prep := c.PRep
+	if prep == nil {
+		p.missing("prep", "the validator, with the key host")
+		return
+	}
+	if prep.Host == "" {
+		p.missing("prep.host", "the name of the P-Rep's machine in icon:hosts.machines")
+	}
+	switch c.Topology {
+	case TopologySingleNode:
+		if prep.Egress != "" {
+			p.add("prep.egress", "contradicts icon:topology: a single node has no sentries to leave through; remove it")
+		}
+		if prep.Announce != "" {
+			p.endpoint("prep.announce", prep.Announce)
+		} else if _, known := c.machine(prep.Host); known && p.readable(under("hosts.machines", prep.Host)) {
+			p.missing("prep.announce", "\"host:port\" under which validators reach the P-Rep, since its machine has no publicAddress")
+		}
+	case TopologySentryFronted:
+		p.oneOf("prep.egress", prep.Egress, "sealed", "routed")
+		if prep.Announce != "" {
+			p.add("prep.announce", "would show the P-Rep that the sentries hide; remove it: icon:sentries.announce is what validators are told")
+		}
+	}
+}
+
+func (c *Config) validateCitizens(p *collector) {
+	if c.Citizens == nil {
+		return
+	}
+	if len(c.Citizens.Hosts) == 0 {
+		p.missing("citizens.hosts", "at least one machine's name (leave icon:citizens out if there are none)")
+	}
+	p.closedNetworks("citizens.apiFrom", c.Citizens.APIFrom, "goloop answers /admin and /metrics on port 9000 without a key")
+}
+
+func (c *Config) validateSentries(p *collector) {
+	s := c.Sentries
+	switch {
+	case len(s.Hosts) == 0:
+		p.missing("sentries.hosts", "at least two machines' names")
+	case len(s.Hosts) == 1:
+		p.add("sentries.hosts", "names only %s; wanted at least two: one alone is a single point of failure", quote(s.Hosts[0]))
+	}
+	if s.API != nil && *s.API && c.Citizens == nil && p.readable("citizens") {
+		p.add("sentries.api", "is true, but there are no icon:citizens whose API could be published")
+	}
+	if s.Announce == "" {
+		p.missing("sentries.announce", "\"name:7100\", where the name resolves to every sentry's public address")
+	} else if host, port, ok := p.endpoint("sentries.announce", s.Announce); ok {
+		c.validateAnnounced(p, host, port)
+	}
+	s.Limits.validate(p)
+}
+
+// validateAnnounced keeps the network from being led past the sentries.
+func (c *Config) validateAnnounced(p *collector, host string, port int) {
+	const key = "sentries.announce"
+	if port != p2pPort {
+		p.add(key, "announces port %d; wanted %d, where the sentries listen", port, p2pPort)
+	}
+	for _, name := range c.nodeHosts() {
+		m, known := c.machine(name)
+		if known && (strings.EqualFold(host, m.Address) || host == m.PrivateAddress || host == m.PublicAddress) {
+			p.add(key, "is an address of %s, which the sentries are to hide; wanted a name or address that leads to the sentries", quote(name))
+		}
+	}
+	for _, name := range c.Sentries.Hosts {
+		if m, _ := c.machine(name); host == m.PrivateAddress && m.PublicAddress != m.PrivateAddress {
+			p.add(key, "is the private address of %s, which validators cannot reach; wanted a public one", quote(name))
+		}
+	}
+}
+
+func (l Limits) validate(p *collector) {
+	const most = 1_000_000 // what one machine's memory can hold; beyond it is a slip
+	for _, limit := range []struct {
+		name  string
+		value int
+	}{
+		{"p2pConnections", l.P2PConnections},
+		{"p2pPerSource", l.P2PPerSource},
+		{"p2pNewPerSource", l.P2PNewPerSource},
+		{"apiConnections", l.APIConnections},
+		{"apiPerSource", l.APIPerSource},
+		{"apiRequestsPerSource", l.APIRequestsPerSource},
+		{"apiBodyKiB", l.APIBodyKiB},
+	} {
+		p.between(under("sentries.limits", limit.name), limit.value, 1, most)
+	}
+	if l.P2PPerSource >= l.P2PConnections {
+		p.add("sentries.limits.p2pPerSource", "is %d, so one address could take all of p2pConnections (%d); wanted less",
+			l.P2PPerSource, l.P2PConnections)
+	}
+	if l.APIPerSource >= l.APIConnections {
+		p.add("sentries.limits.apiPerSource", "is %d, so one address could take all of apiConnections (%d); wanted less",
+			l.APIPerSource, l.APIConnections)
+	}
+}
+
+// validatePlaces wants every role on a machine of its own.
+func (c *Config) validatePlaces(p *collector) {
+	taken := map[string]string{}
+	for _, place := range c.places() {
+		if !p.readable(place.path) || place.host == "" {
+			continue
+		}
+		if _, known := c.machine(place.host); !known && c.Hosts != nil && len(c.Hosts.Machines) > 0 {
+			p.add(place.path, "names %s, which is not in icon:hosts.machines (%s)",
+				quote(place.host), didYouMean(place.host, sortedKeys(c.Hosts.Machines)))
+		}
+		if other, twice := taken[place.host]; twice {
+			p.add(place.path, "names %s, which %s uses already; each role wants a machine of its own", quote(place.host), at(other))
+			continue
+		}
+		taken[place.host] = place.path
+	}
+}
+
+// place is a machine's name together with the key that gives it a role.
+type place struct{ path, host string }
+
+func (c *Config) places() []place {
+	places := []place{}
+	if c.PRep != nil {
+		places = append(places, place{"prep.host", c.PRep.Host})
+	}
+	if c.Citizens != nil {
+		for i, host := range c.Citizens.Hosts {
+			places = append(places, place{item("citizens.hosts", i), host})
+		}
+	}
+	if c.Sentries != nil && c.Topology != TopologySingleNode {
+		for i, host := range c.Sentries.Hosts {
+			places = append(places, place{item("sentries.hosts", i), host})
+		}
+	}
+	return places
+}
+
+func (c *Config) machine(name string) (Machine, bool) {
+	if c.Hosts == nil {
+		return Machine{}, false
+	}
+	m, known := c.Hosts.Machines[name]
+	return m, known
+}
