@@ -1,0 +1,95 @@
+# shellcheck shell=bash disable=SC2154
+# The step "ready": wait for the machine, then check everything before anything is changed. All problems are named at once.
+
+apply() {
+  PROBLEMS=()
+  wait_for_boot
+  check_system
+  [[ -z $DATA_DIR ]] || check_disk
+  [[ -z $DATA_DIR ]] || check_chain
+  check_ports
+  if [[ ${#PROBLEMS[@]} -gt 0 ]]; then
+    fail "$(printf '%s\n' "${#PROBLEMS[@]} problem(s); nothing was changed." "${PROBLEMS[@]/#/  - }")"
+  fi
+  summary "os=$OS_NAME"
+  summary "arch=$(uname -m)"
+}
+
+# What the deploy has kept for itself on the host goes with the last step. Data that the operator asked to keep stays.
+remove() {
+  rm -rf /etc/icon /usr/local/lib/icon
+  rm -rf /var/log/icon
+}
+
+problem() { PROBLEMS+=("$1"); }
+
+wait_for_boot() {
+  # Exit 2 is a finished cloud-init with warnings.
+  if command -v cloud-init >/dev/null; then
+    local code=0
+    cloud-init status --wait >/dev/null || code=$?
+    [[ $code -eq 0 || $code -eq 2 ]] || problem "cloud-init failed on this machine (cloud-init status: exit $code): see /var/log/cloud-init.log there"
+  fi
+  local i
+  for ((i = 0; i < 60; i++)); do
+    case $(systemctl is-system-running 2>/dev/null || true) in
+      running | degraded) return 0 ;;
+    esac
+    sleep 1
+  done
+  problem "systemd has not finished booting after 60 s (systemctl is-system-running says $(systemctl is-system-running 2>/dev/null || true)): see systemctl list-jobs there"
+}
+
+check_system() {
+  local id version
+  # shellcheck disable=SC1091
+  id=$(. /etc/os-release && printf '%s' "${ID:-unknown}")
+  # shellcheck disable=SC1091
+  version=$(. /etc/os-release && printf '%s' "${VERSION_ID:-unknown}")
+  OS_NAME="$id $version"
+  case "$OS_NAME" in
+    'debian 12' | 'ubuntu 24.04') ;;
+    *) problem "operating system is $OS_NAME: supported are debian 12 and ubuntu 24.04" ;;
+  esac
+}
+
+check_disk() {
+  local dir=$DATA_DIR size
+  while [[ ! -d $dir ]]; do dir=$(dirname "$dir"); done
+  size=$(df -B1 --output=size "$dir" | tail -n 1)
+  if ((size / 1000000000 < MIN_DISK_GB)); then
+    problem "disk too small: $DATA_DIR is on a file system of $((size / 1000000000)) GB, icon:node.minDiskGB wants $MIN_DISK_GB GB: mount a larger one at $DATA_DIR"
+  fi
+}
+
+# goloop keeps each chain in a directory named by its chain id. Another network's chain is never touched.
+check_chain() {
+  local wanted=${CID#0x} config name
+  for config in "$DATA_DIR"/chain/*/config.json; do
+    [[ -e $config ]] || continue
+    name=$(basename "$(dirname "$config")")
+    if [[ $name != "$wanted" ]]; then
+      problem "data directory $DATA_DIR holds the chain 0x$name, the plan wants 0x$wanted: it is never overwritten. Choose another icon:node.dataDir, or move $DATA_DIR/chain/$name away"
+    fi
+  done
+}
+
+check_ports() {
+  local port listener pid
+  for port in $PORTS; do
+    while read -r listener; do
+      [[ -n $listener ]] || continue
+      pid=$(sed -n 's/.*pid=\([0-9]*\).*/\1/p' <<<"$listener")
+      if [[ -n $pid ]] && grep -qE '/icon-(node|sentry)\.service' "/proc/$pid/cgroup"; then continue; fi
+      problem "port $port/tcp is taken by $(owner "$pid"): stop it, or give this role another host"
+    done < <(ss -Hltnp "sport = :$port" | sort -u)
+  done
+}
+
+owner() {
+  if [[ -n $1 && -r /proc/$1/comm ]]; then
+    printf '%s (pid %s)' "$(<"/proc/$1/comm")" "$1"
+  else
+    printf 'another process'
+  fi
+}

@@ -1,0 +1,186 @@
+// Package goloop renders what a host needs to run an ICON node: systemd units, settings and the step scripts. It knows no Pulumi.
+package goloop
+
+import (
+	_ "embed"
+	"fmt"
+	"strings"
+)
+
+// Places on a node host. The data directory is the operator's choice; the rest is fixed.
+const (
+	// User owns data and key and runs the node.
+	User = "icon-node"
+	// Unit supervises the node, whatever the runtime.
+	Unit = "icon-node.service"
+	// BinaryPath is the installed executable of the runtime "binary".
+	BinaryPath = "/usr/local/lib/icon/goloop"
+	// P2PPort and RPCPort are ICON's usual ports; the announced port is the same.
+	P2PPort = 7100
+	RPCPort = 9000
+)
+
+// Role is what a node says it is on the network.
+type Role int
+
+// The roles of goloop's --role that this project uses.
+const (
+	// Citizen follows the chain.
+	Citizen Role = 0
+	// Validator is seed and validator: goloop gives the vote only to those that the chain elected.
+	Validator Role = 3
+)
+
+// Settings are one node's settings, the same for both runtimes.
+type Settings struct {
+	// Role on the network.
+	Role Role
+	// DataDir on the host.
+	DataDir string
+	// Announce is the address that other nodes are told.
+	Announce string
+	// RPCListen is where the API listens, "address:port".
+	RPCListen string
+	// Seeds are the addresses where the network is found, "host:port". Unused with Relays.
+	Seeds []string
+	// Relays are addresses of sentries that lead to the network's seeds.
+	Relays []string
+	// CID, NID, Channel and Platform are the network's.
+	CID, NID, Channel, Platform string
+	// LogLevel of goloop.
+	LogLevel string
+}
+
+// RelayName is what a node calls the sentries' relays. All of them stand under this one name, because goloop loses its connection to a
+// seed that it reaches by two addresses at once (seen with v1.4.4), while it tries the addresses of one name in turn.
+const RelayName = "sentries.icon.internal"
+
+// RelayPort is where sentries lead to the network's seeds.
+const RelayPort = 7101
+
+// SeedList are the seeds that goloop is told.
+func (s Settings) SeedList() []string {
+	if len(s.Relays) > 0 {
+		return []string{fmt.Sprintf("%s:%d", RelayName, RelayPort)}
+	}
+	return s.Seeds
+}
+
+// HostsFile is the node's own /etc/hosts, which the unit lays over the host's.
+func HostsFile(s Settings) string {
+	var b strings.Builder
+	b.WriteString("127.0.0.1 localhost\n")
+	for _, r := range s.Relays {
+		fmt.Fprintf(&b, "%s %s\n", r, RelayName)
+	}
+	return b.String()
+}
+
+// KeyScript is the step "key": the node's user, its directories and its key, born on the host or imported. Its variables: DATA_DIR,
+// RUNTIME, ENGINE, IMAGE, ARCHIVE, BINARY_STAGED, BINARY_SHA256, IMPORT_ADDRESS ("" for a key born here), ON_DESTROY. Its files, for
+// an import only: keystore.json, password. It prints address=hx….
+//
+//go:embed scripts/key.sh
+var KeyScript string
+
+// ServiceScript is the step "service": settings, unit, joining the network. Its variables: DATA_DIR, RUNTIME, CID, JOIN (arguments of
+// `goloop chain join`), SEEDS, ROLE, TIMEOUT. Its files: icon-node.service, hosts, node.env (container), genesis.b64 (binary).
+//
+//go:embed scripts/service.sh
+var ServiceScript string
+
+// VerifyScript is the step "verify": the node answers, has joined, and its height rises. Its variables: CID, TIMEOUT.
+//
+//go:embed scripts/verify.sh
+var VerifyScript string
+
+// GuardScript refuses a plan in which two hosts hold one node key. Its file: keys, lines "host address".
+//
+//go:embed scripts/guard.sh
+var GuardScript string
+
+// BinaryUnit is the systemd unit of the runtime "binary". The node can write to its data directory and nowhere else.
+func BinaryUnit(s Settings) string {
+	args := []string{
+		"--node_dir", s.DataDir + "/chain",
+		"--node_sock", s.DataDir + "/chain/cli.sock",
+		"--key_store", s.DataDir + "/key/keystore.json",
+		"--key_secret", s.DataDir + "/key/password",
+		"--p2p", s.Announce,
+		"--p2p_listen", fmt.Sprintf(":%d", P2PPort),
+		"--rpc_addr", s.RPCListen,
+		"--engines", "none",
+		"--log_level", s.LogLevel,
+		"--console_level", s.LogLevel,
+	}
+	return fmt.Sprintf(binaryUnit, s.DataDir, BinaryPath, strings.Join(args, " "))
+}
+
+// MemoryDenyWriteExecute and the native-only architecture hold because goloop without engines is one static binary.
+const binaryUnit = `# Made by pulumi-icon.
+[Unit]
+Description=ICON node (goloop)
+Wants=network-online.target icon-firewall.service
+After=network-online.target icon-firewall.service chrony.service
+StartLimitIntervalSec=0
+
+[Service]
+Type=exec
+User=icon-node
+Group=icon-node
+WorkingDirectory=%[1]s
+ExecStart=%[2]s server start %[3]s
+Restart=always
+RestartSec=3
+TimeoutStopSec=60
+LimitNOFILE=65536
+UMask=0077
+NoNewPrivileges=yes
+CapabilityBoundingSet=
+AmbientCapabilities=
+ProtectSystem=strict
+ReadWritePaths=%[1]s
+BindReadOnlyPaths=/etc/icon/node/hosts:/etc/hosts
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+DevicePolicy=closed
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectProc=invisible
+ProcSubset=pid
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+RemoveIPC=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+SystemCallErrorNumber=EPERM
+
+[Install]
+WantedBy=multi-user.target
+`
+
+// JoinArgs are the arguments of `goloop chain join` after the socket, for the runtime "binary".
+func JoinArgs(s Settings) string {
+	args := []string{
+		"--channel", s.Channel,
+		"--auto_start",
+		"--role", fmt.Sprint(int(s.Role)),
+		"--seed", strings.Join(s.SeedList(), ","),
+		// Encrypted links where the peer can: the first suite that both know is taken. "none" stays, because a peer may know no other.
+		"--secure_suites", "ecdhe,tls,none",
+	}
+	if s.Platform != "" && s.Platform != "basic" {
+		args = append(args, "--platform", s.Platform)
+	}
+	return strings.Join(args, " ")
+}

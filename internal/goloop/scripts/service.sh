@@ -1,0 +1,89 @@
+# shellcheck shell=bash disable=SC2154
+# The step "service": the unit and the network. It restarts the node only if something that the node reads at its start has changed.
+
+apply() {
+  local restart=false
+  if put 0644 root:root /etc/systemd/system/icon-node.service <"$STEP_DIR/icon-node.service"; then
+    systemctl daemon-reload
+    restart=true
+  fi
+  # Written in place: the running node sees this very file, and takes another sentry without a restart.
+  if ! cmp -s "$STEP_DIR/hosts" /etc/icon/node/hosts; then
+    cat "$STEP_DIR/hosts" >/etc/icon/node/hosts
+    chmod 0644 /etc/icon/node/hosts
+    changed /etc/icon/node/hosts
+  fi
+  case $RUNTIME in
+    container)
+      if put 0600 root:root /etc/icon/node/node.env <"$STEP_DIR/node.env"; then restart=true; fi
+      # The image takes the password from its environment only; a root-only file keeps it out of every command line.
+      if put 0600 root:root /etc/icon/node/password.env <<<"KEY_PASSWORD=$(<"$DATA_DIR/key/password")"; then restart=true; fi
+      ;;
+    binary)
+      put 0640 root:icon-node /etc/icon/node/genesis.zip < <(base64 -d "$STEP_DIR/genesis.b64") || true
+      running_other_binary && restart=true
+      ;;
+  esac
+  systemctl is-enabled -q icon-node.service 2>/dev/null || { systemctl enable -q icon-node.service && changed "icon-node.service enabled"; }
+  if ! systemctl is-active -q icon-node.service; then
+    systemctl start icon-node.service
+    changed "icon-node.service started"
+  elif $restart; then
+    systemctl restart icon-node.service
+    changed "icon-node.service restarted"
+  fi
+  if [[ $RUNTIME == binary ]]; then
+    wait_for_socket
+    join
+  fi
+}
+
+remove() { disable icon-node.service; }
+
+running_other_binary() {
+  local pid
+  pid=$(systemctl show -p MainPID --value icon-node.service)
+  # The kernel marks the executable of a process as deleted when its file was replaced.
+  [[ $pid -gt 0 && $(readlink "/proc/$pid/exe") == *'(deleted)' ]]
+}
+
+goloop() { runuser -u icon-node -- /usr/local/lib/icon/goloop "$@"; }
+
+wait_for_socket() {
+  local i
+  for ((i = 0; i < TIMEOUT * 4; i++)); do
+    if goloop system info -s "$SOCKET" >/dev/null 2>&1; then return 0; fi
+    if systemctl is-failed -q icon-node.service; then break; fi
+    sleep 0.25
+  done
+  journalctl -u icon-node.service -n 10 --no-pager -o cat
+  fail_log "the node does not answer on its control socket after $TIMEOUT s: it has not started"
+}
+
+join() {
+  local chain
+  if ! chain=$(goloop chain inspect -s "$SOCKET" "$CID" 2>/dev/null); then
+    # shellcheck disable=SC2086
+    goloop chain join -s "$SOCKET" --genesis /etc/icon/node/genesis.zip $JOIN || fail_log "the node could not join the network $CID"
+    goloop chain start -s "$SOCKET" "$CID" || fail_log "the node has joined the network $CID but its chain does not start"
+    changed "joined $CID"
+    return 0
+  fi
+  # goloop takes these two while it runs.
+  setting seedAddress "$SEEDS" "$chain"
+  setting role "$ROLE" "$chain"
+  if [[ $chain == *'"state": "stopped"'* ]]; then
+    goloop chain start -s "$SOCKET" "$CID" || fail_log "the chain $CID was stopped and does not start"
+    changed "chain $CID started"
+  fi
+}
+
+setting() {
+  local key=$1 want=$2 have
+  have=$(sed -n "s/^ *\"$key\": *\"\{0,1\}\([^\",]*[^\"]*\)\"\{0,1\},\{0,1\}\$/\1/p" <<<"$3" | head -n 1)
+  [[ ${have%,} != "$want" ]] || return 0
+  goloop chain config -s "$SOCKET" "$CID" "$key" "$want" || fail_log "the node does not take $key = $want"
+  changed "$key: $have -> $want"
+}
+
+SOCKET=$DATA_DIR/chain/cli.sock

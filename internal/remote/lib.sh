@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# The library that every step's program begins with. A step defines
+#   apply   makes the host as the plan wants it, changing only what differs
+#   remove  takes away what apply made
+# and may use what is below. Everything that a step prints goes to its log on the host; only summary and fail speak to the deploy.
+set -Eeuo pipefail
+export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive
+umask 022
+
+CHANGED=0
+
+# summary KEY=VALUE: a line of the step's result.
+summary() { printf '%s\n' "$1" >&3; }
+
+# fail TEXT: ends the step with a message for the operator.
+fail() {
+  trap - ERR
+  printf 'FAIL: %s\n' "$1"
+  printf 'host %s, step %s: %s\n' "$HOST" "$STEP" "$1" >&4
+  exit 1
+}
+
+# fail_log TEXT: the same, with the last lines of the step's log.
+fail_log() {
+  trap - ERR
+  {
+    printf 'host %s, step %s: %s\n' "$HOST" "$STEP" "$1"
+    printf -- '--- last lines of %s on the host:\n' "$LOG"
+    tail -n 15 "$LOG" | cut -c1-400
+  } >&4
+  printf 'FAIL: %s\n' "$1"
+  exit 1
+}
+
+# changed WHAT: notes that something on the host was changed.
+changed() {
+  CHANGED=$((CHANGED + 1))
+  printf 'changed: %s\n' "$1"
+}
+
+# put MODE OWNER:GROUP PATH: writes standard input to PATH, if that makes a difference. True if it did.
+put() {
+  local mode=$1 owner=$2 path=$3 tmp
+  tmp=$(mktemp "$(dirname "$path")/.icon.XXXXXX")
+  cat >"$tmp"
+  chown "$owner" "$tmp"
+  chmod "$mode" "$tmp"
+  if [[ -e $path ]] && cmp -s "$tmp" "$path" && [[ $(stat -c '%a %U:%G' "$tmp") == $(stat -c '%a %U:%G' "$path") ]]; then
+    rm -f "$tmp"
+    return 1
+  fi
+  mv -f "$tmp" "$path"
+  changed "$path"
+}
+
+# directory MODE OWNER:GROUP PATH: the same for a directory.
+directory() {
+  local mode=$1 owner=$2 path=$3
+  if [[ -d $path && $(stat -c '%a %U:%G' "$path") == "${mode#0} $owner" ]]; then return 0; fi
+  install -d -m "$mode" -o "${owner%%:*}" -g "${owner##*:}" "$path"
+  changed "$path"
+}
+
+# packages NAME…: installs what is missing, waiting for another package run to end.
+packages() {
+  local missing=() p
+  for p in "$@"; do
+    [[ $(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null || true) == installed ]] || missing+=("$p")
+  done
+  [[ ${#missing[@]} -gt 0 ]] || return 0
+  apt-get -q -o DPkg::Lock::Timeout=300 update
+  apt-get -q -y -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold install --no-install-recommends "${missing[@]}"
+  changed "packages ${missing[*]}"
+}
+
+# enable UNIT: starts a unit now and at every boot.
+enable() {
+  systemctl is-enabled -q "$1" 2>/dev/null || { systemctl enable -q "$1" && changed "$1 enabled"; }
+  if ! systemctl is-active -q "$1"; then
+    systemctl start "$1"
+    # A unit whose conditions leave it out on this machine starts without becoming active.
+    if systemctl is-active -q "$1"; then changed "$1 started"; fi
+  fi
+}
+
+# disable UNIT: the opposite; a unit that is not there is as good as disabled.
+disable() {
+  [[ -e /etc/systemd/system/$1 ]] || return 0
+  systemctl disable -q --now "$1"
+  rm -f "/etc/systemd/system/$1"
+  systemctl daemon-reload
+  systemctl reset-failed -q "$1" 2>/dev/null || true
+  changed "$1 removed"
+}
+
+on_error() {
+  local code=$1 line=$2 command=$3
+  fail_log "line $line ended with $code: ${command%%$'\n'*}"
+}
+
+main() {
+  local half=$1
+  HOST=$2 STEP=$3 STEP_DIR=$4 SSH_CLIENT_ADDRESS=${5%% *} SSH_SERVER_PORT=${5##* }
+  export HOST STEP STEP_DIR SSH_CLIENT_ADDRESS SSH_SERVER_PORT
+  LOG=/var/log/icon/$STEP.log
+  exec 3>&1 4>&2
+  [[ $EUID -eq 0 ]] || fail "needs root: let the login user be root, or one with sudo without a password"
+  install -d -m 0750 /var/log/icon
+  # One step at a time on a host, whoever deploys.
+  exec 9>/run/icon/lock
+  flock -w 900 9 || fail "another step has been running on this host for 15 minutes (lock /run/icon/lock)"
+  [[ ! -e $LOG || $(stat -c %s "$LOG") -lt 1000000 ]] || mv -f "$LOG" "$LOG.1"
+  exec >>"$LOG" 2>&1
+  chmod 0640 "$LOG"
+  trap 'on_error $? $LINENO "$BASH_COMMAND"' ERR
+  local begin=${EPOCHREALTIME/./}
+  printf '=== %s %s %s\n' "$(date -u +%FT%TZ)" "$STEP" "$half"
+  lay_files
+  "$half"
+  printf '=== done, %d changed, %d ms\n' "$CHANGED" "$(((${EPOCHREALTIME/./} - begin) / 1000))"
+  summary "changed=$CHANGED"
+}

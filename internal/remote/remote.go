@@ -1,0 +1,162 @@
+// Package remote applies steps to hosts over SSH. It is the only importer of pulumi-command.
+//
+// A step is an idempotent bash script with an apply and a remove half. Everything it needs goes to the host on standard input, so that
+// neither a payload nor a secret is ever part of a command line or an environment. Steps of one host form a chain: two never run at
+// once. Steps of different hosts run in parallel.
+package remote
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/pulumi/pulumi-command/sdk/go/command"
+	"github.com/pulumi/pulumi-command/sdk/go/command/remote"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// dialErrorLimit is how often pulumi-command tries to connect: with its back-off (0.1 s, ×1.5, at most 5 s) 30 tries are about two
+// minutes, enough for a host that is rebooting.
+const dialErrorLimit = 30
+
+// perDialTimeout bounds each try, in seconds.
+const perDialTimeout = 15
+
+// NewProvider makes the pulumi-command provider that the steps of a stack run with. Programs that disable default providers, as this
+// project does, pass it to their components with pulumi.Provider.
+func NewProvider(ctx *pulumi.Context, name string, opts ...pulumi.ResourceOption) (pulumi.ProviderResource, error) {
+	p, err := command.NewProvider(ctx, name, &command.ProviderArgs{}, opts...)
+	if err != nil {
+		return nil, fmt.Errorf("command provider %q: %w", name, err)
+	}
+	return p, nil
+}
+
+// Login says how SSH reaches a host. Values are plain where they are known before anything exists.
+type Login struct {
+	// Address is the host's IPv4 address or name.
+	Address pulumi.StringInput
+	// Port, default 22, and User, default "root". Another user needs sudo without a password.
+	Port int
+	User string
+	// HostKey is the one accepted host key, "ssh-ed25519 AAAA…". Required: no host is trusted on first sight.
+	HostKey pulumi.StringInput
+	// PrivateKey logs in; its Passphrase opens it. Both are secrets. Nil PrivateKey: the agent at $SSH_AUTH_SOCK.
+	PrivateKey pulumi.StringPtrInput
+	Passphrase pulumi.StringPtrInput
+	// Bastion is the jump host, nil for none.
+	Bastion *Bastion
+}
+
+// Bastion is a jump host; the same key logs in there.
+type Bastion struct {
+	Address pulumi.StringInput
+	Port    int
+	User    string
+	HostKey pulumi.StringInput
+}
+
+// Session is one host's chain of steps.
+type Session struct {
+	host       string
+	identity   pulumi.StringOutput
+	connection remote.ConnectionOutput
+	sudo       bool
+	parent     pulumi.Resource
+	deleted    pulumi.Resource
+	last       []pulumi.Resource
+}
+
+// SessionArgs are the inputs of NewSession.
+type SessionArgs struct {
+	// Host is the host's name, which errors and logs show. Required.
+	Host string
+	// Login says how to reach it. Required.
+	Login Login
+	// DeletedWith is the machine's own resource, whose removal makes removal halves pointless. Nil for machines that exist anyway.
+	DeletedWith pulumi.Resource
+}
+
+// NewSession opens a chain of steps on a host. It makes no connection.
+func NewSession(args SessionArgs) (*Session, error) {
+	var errs []error
+	need := func(missing bool, field string) {
+		if missing {
+			errs = append(errs, fmt.Errorf("session %q: %s is required", args.Host, field))
+		}
+	}
+	need(args.Host == "", "Host")
+	need(args.Login.Address == nil, "Login.Address")
+	need(args.Login.HostKey == nil, "Login.HostKey")
+	if b := args.Login.Bastion; b != nil {
+		need(b.Address == nil, "Login.Bastion.Address")
+		need(b.HostKey == nil, "Login.Bastion.HostKey")
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	l := args.Login
+	identity := pulumi.Sprintf("%s %s", l.Address, l.HostKey)
+	return &Session{
+		host:       args.Host,
+		identity:   identity,
+		connection: l.connection().ToConnectionOutput(),
+		sudo:       orString(l.User, "root") != "root",
+		deleted:    args.DeletedWith,
+	}, nil
+}
+
+// Host is the host's name.
+func (s *Session) Host() string { return s.host }
+
+// After makes the next step on this host wait for r as well, a step of another host for example.
+func (s *Session) After(r ...pulumi.Resource) { s.last = append(s.last, r...) }
+
+// Last is what a step of another host has to wait for to come after all steps that this host has so far.
+func (s *Session) Last() []pulumi.Resource { return append([]pulumi.Resource(nil), s.last...) }
+
+func (l Login) connection() remote.ConnectionArgs {
+	c := remote.ConnectionArgs{
+		Host:           l.Address,
+		Port:           pulumi.Float64Ptr(float64(orInt(l.Port, 22))),
+		User:           pulumi.StringPtr(orString(l.User, "root")),
+		HostKey:        optional(l.HostKey),
+		DialErrorLimit: pulumi.IntPtr(dialErrorLimit),
+		PerDialTimeout: pulumi.IntPtr(perDialTimeout),
+	}
+	if l.PrivateKey != nil {
+		c.PrivateKey, c.PrivateKeyPassword = l.PrivateKey, l.Passphrase
+	}
+	if b := l.Bastion; b != nil {
+		p := remote.ProxyConnectionArgs{
+			Host:           b.Address,
+			Port:           pulumi.Float64Ptr(float64(orInt(b.Port, 22))),
+			User:           pulumi.StringPtr(orString(b.User, "root")),
+			HostKey:        optional(b.HostKey),
+			DialErrorLimit: pulumi.IntPtr(dialErrorLimit),
+			PerDialTimeout: pulumi.IntPtr(perDialTimeout),
+		}
+		if l.PrivateKey != nil {
+			p.PrivateKey, p.PrivateKeyPassword = l.PrivateKey, l.Passphrase
+		}
+		c.Proxy = p
+	}
+	return c
+}
+
+func optional(s pulumi.StringInput) pulumi.StringPtrInput {
+	return s.ToStringOutput().ToStringPtrOutput()
+}
+
+func orInt(v, def int) int {
+	if v == 0 {
+		return def
+	}
+	return v
+}
+
+func orString(v, def string) string {
+	if v == "" {
+		return def
+	}
+	return v
+}

@@ -1,0 +1,107 @@
+package remote
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/pulumi/pulumi-command/sdk/go/command/remote"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// Step is an idempotent script with its inputs.
+type Step struct {
+	// Name of the step: ready, harden, key, service, verify. It names the log on the host, /var/log/icon/<name>.log.
+	Name string
+	// Script defines the bash functions apply and remove; lib.sh says what they can use.
+	Script string
+	// Vars are the script's variables.
+	Vars map[string]pulumi.StringInput
+	// Files are laid into the step's own directory on the host, mode 0600, under these names.
+	Files map[string]pulumi.StringInput
+	// Timeout bounds the step on the host itself. Default 10 minutes.
+	Timeout time.Duration
+	// Remove runs the script's remove half when the step is no longer wanted.
+	Remove bool
+}
+
+// Result is an applied step.
+type Result struct {
+	// Resource, for others to wait for.
+	Resource pulumi.Resource
+	// Summary holds the lines that the step printed, "key=value" each.
+	Summary pulumi.StringOutput
+}
+
+// Value is one value of the summary, empty if the step printed no such key.
+func (r *Result) Value(key string) pulumi.StringOutput {
+	return r.Summary.ApplyT(func(s string) string { return summaryValue(s, key) }).(pulumi.StringOutput)
+}
+
+// Run adds a step to the host's chain: it runs after all earlier steps of that host.
+func (s *Session) Run(ctx *pulumi.Context, name string, step Step, opts ...pulumi.ResourceOption) (*Result, error) {
+	timeout := step.Timeout
+	if timeout == 0 {
+		timeout = 10 * time.Minute
+	}
+	args := &remote.CommandArgs{
+		Connection: s.connection,
+		Create:     pulumi.String(launcher(s.host, step.Name, "apply", timeout, s.sudo)),
+		Stdin:      s.program(step).ToStringPtrOutput(),
+		// The step logs on the host; a line of more than 64 KiB would hang pulumi-command's own log.
+		Logging:                remote.LoggingNone,
+		AddPreviousOutputInEnv: pulumi.Bool(false),
+	}
+	if step.Remove {
+		args.Delete = pulumi.String(launcher(s.host, step.Name, "remove", timeout, s.sudo))
+	}
+	// No triggers: a trigger replaces the resource, and a replacement runs the old remove half after the new apply half. The whole
+	// program is in Stdin and the host's identity in Connection, so that a change of either applies the step again in place.
+	cmd, err := remote.NewCommand(ctx, name, args, s.options(opts)...)
+	if err != nil {
+		return nil, fmt.Errorf("host %s, step %s: %w", s.host, step.Name, err)
+	}
+	s.last = []pulumi.Resource{cmd}
+	return &Result{Resource: cmd, Summary: cmd.Stdout}, nil
+}
+
+// Copy adds the copying of a local file to the host's chain. It is copied again when its content, its path on the host or the host
+// changes.
+func (s *Session) Copy(ctx *pulumi.Context, name, local, onHost string, opts ...pulumi.ResourceOption) error {
+	cp, err := remote.NewCopyToRemote(ctx, name, &remote.CopyToRemoteArgs{
+		Connection: s.connection,
+		Source:     pulumi.NewFileAsset(local),
+		RemotePath: pulumi.String(onHost),
+		// Another machine behind the same name is no reason for CopyToRemote to copy again, so its identity is a trigger. There is
+		// no remove half that a replacement could run.
+		Triggers: pulumi.Array{s.identity},
+	}, s.options(opts)...)
+	if err != nil {
+		return fmt.Errorf("host %s, copy of %s: %w", s.host, local, err)
+	}
+	s.last = []pulumi.Resource{cp}
+	return nil
+}
+
+func (s *Session) options(opts []pulumi.ResourceOption) []pulumi.ResourceOption {
+	all := append([]pulumi.ResourceOption{pulumi.DependsOn(s.last)}, opts...)
+	if s.deleted != nil {
+		all = append(all, pulumi.DeletedWith(s.deleted))
+	}
+	return all
+}
+
+// program is the step's whole bash program. It is a secret as soon as one of its inputs is.
+func (s *Session) program(step Step) pulumi.StringOutput {
+	vars, files := stringMap(step.Vars), stringMap(step.Files)
+	return pulumi.All(vars, files).ApplyT(func(in []any) (string, error) {
+		return Program(step.Script, in[0].(map[string]string), in[1].(map[string]string))
+	}).(pulumi.StringOutput)
+}
+
+func stringMap(in map[string]pulumi.StringInput) pulumi.StringMapOutput {
+	m := pulumi.StringMap{}
+	for k, v := range in {
+		m[k] = v
+	}
+	return m.ToStringMapOutput()
+}

@@ -1,0 +1,167 @@
+// Package sentry renders the reverse proxy that stands in front of a P-Rep: HAProxy's configuration, its unit and its step scripts.
+// It knows no Pulumi.
+package sentry
+
+import (
+	_ "embed"
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"text/template"
+
+	"github.com/insight-icon/pulumi-icon/internal/goloop"
+)
+
+// Ports of a sentry.
+const (
+	// P2PPort is where other validators reach the P-Rep.
+	P2PPort = 7100
+	// APIPort is where users reach the citizens.
+	APIPort = 9000
+	// RelayPort is where our own nodes, on the private side, reach the network's seeds.
+	RelayPort = goloop.RelayPort
+)
+
+// Unit supervises HAProxy; Debian's own haproxy.service is left alone and off.
+const Unit = "icon-sentry.service"
+
+// Limits of one sentry; all are counts.
+type Limits struct {
+	P2PConnections, P2PPerSource, P2PNewPerSource                  int
+	APIConnections, APIPerSource, APIRequestsPerSource, APIBodyKiB int
+}
+
+// Settings of one sentry.
+type Settings struct {
+	// PrivateAddress is where the relay listens. Empty: no relay.
+	PrivateAddress string
+	// PRep is the validator behind, "address:port".
+	PRep string
+	// Seeds are the network's, which the relay leads to. Used with PrivateAddress.
+	Seeds []string
+	// Citizens are the nodes that answer the API, "address:port". None: no API.
+	Citizens []string
+	// CID is the network's chain id ("0x…"); a first packet for another network is refused.
+	CID string
+	// Limits of this sentry.
+	Limits Limits
+}
+
+// ServiceScript is the step "service" of a sentry. Its files: haproxy.cfg, icon-sentry.service.
+//
+//go:embed scripts/service.sh
+var ServiceScript string
+
+// VerifyScript is the step "verify" of a sentry: it is up and refuses what it must. Its variables: API ("true" or "false"), RELAY
+// (the relay's address or "").
+//
+//go:embed scripts/verify.sh
+var VerifyScript string
+
+//go:embed haproxy.cfg.tmpl
+var configText string
+
+var configTemplate = template.Must(template.New("haproxy.cfg").Option("missingkey=error").Parse(configText))
+
+// Config renders HAProxy's configuration.
+func Config(s Settings) (string, error) {
+	var b strings.Builder
+	err := configTemplate.Execute(&b, struct {
+		Settings
+		Channel      string
+		ChannelBytes int
+		NeedBytes    int
+		MaxConn      int
+		BodyBytes    int
+		NamedSeeds   bool
+	}{
+		Settings:     s,
+		Channel:      channelBytes(s.CID),
+		ChannelBytes: len(channelBytes(s.CID)) / 2,
+		NeedBytes:    headerBytes + len(channelBytes(s.CID))/2,
+		MaxConn:      s.Limits.P2PConnections + s.Limits.APIConnections + relayConnections,
+		BodyBytes:    s.Limits.APIBodyKiB * 1024,
+		NamedSeeds:   s.PrivateAddress != "" && slices.ContainsFunc(s.Seeds, isName),
+	})
+	if err != nil {
+		return "", fmt.Errorf("haproxy.cfg: %w", err)
+	}
+	return b.String(), nil
+}
+
+// isName says whether a seed ("host:port") has a name for a host, not an address.
+func isName(seed string) bool {
+	_, err := netip.ParseAddrPort(seed)
+	return err != nil
+}
+
+const (
+	// headerBytes is the length of the packet header that comes before the first packet's payload.
+	headerBytes = 30
+	// relayConnections is what the private side may take: a few nodes with a few seeds each.
+	relayConnections = 200
+)
+
+// channelBytes is how goloop's first packet names the network: a msgpack array of four whose first element is the chain id as
+// hexadecimal text without "0x". As hexadecimal for HAProxy's binary match.
+func channelBytes(cid string) string {
+	name := strings.TrimPrefix(cid, "0x")
+	return hex.EncodeToString(append([]byte{0x94, 0xa0 | byte(len(name))}, name...))
+}
+
+// UnitFile is the systemd unit: HAProxy as its own user from the start, with nothing it could gain or write to.
+const UnitFile = `# Made by pulumi-icon.
+[Unit]
+Description=ICON sentry (HAProxy)
+Wants=network-online.target icon-firewall.service
+After=network-online.target icon-firewall.service
+StartLimitIntervalSec=0
+
+[Service]
+Type=notify
+User=haproxy
+Group=haproxy
+RuntimeDirectory=icon-sentry
+RuntimeDirectoryMode=0700
+ExecStartPre=/usr/sbin/haproxy -c -q -f /etc/icon/sentry/haproxy.cfg
+ExecStart=/usr/sbin/haproxy -Ws -f /etc/icon/sentry/haproxy.cfg -p /run/icon-sentry/haproxy.pid
+ExecReload=/usr/sbin/haproxy -c -q -f /etc/icon/sentry/haproxy.cfg
+ExecReload=/bin/kill -USR2 $MAINPID
+KillMode=mixed
+SuccessExitStatus=143
+Restart=always
+RestartSec=1
+LimitNOFILE=65536
+UMask=0077
+NoNewPrivileges=yes
+CapabilityBoundingSet=
+AmbientCapabilities=
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+DevicePolicy=closed
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectProc=invisible
+ProcSubset=pid
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+RemoveIPC=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged
+SystemCallErrorNumber=EPERM
+
+[Install]
+WantedBy=multi-user.target
+`
