@@ -1,0 +1,225 @@
+// Package components holds the building blocks of an ICON installation as Pulumi component resources. They are cloud-neutral: they get
+// their machines from a platform and use nothing of it but the Host contract.
+package components
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/insight-icon/pulumi-icon/components/platform"
+	"github.com/insight-icon/pulumi-icon/hardening"
+	"github.com/insight-icon/pulumi-icon/internal/remote"
+)
+
+// NetworkType is the type token of Network.
+const NetworkType = "icon:components:Network"
+
+// NetworkArgs are the inputs of NewNetwork.
+type NetworkArgs struct {
+	// Platform provides the machines. Required.
+	Platform platform.Platform
+	// Hosts are the machines wanted. Required, at least one.
+	Hosts []platform.HostSpec
+	// Edges are the only connections that may be opened; everything else is refused, in both directions. SSH from Administrators is
+	// added for each host.
+	Edges []platform.Edge
+	// Administrators are the IPv4 networks (CIDR) that SSH is answered to. Required; 0.0.0.0/0 is refused.
+	Administrators []string
+}
+
+// Network is the hosts of an installation: reached with known host keys, checked, with a clock, and firewalled by the plan's edges.
+type Network struct {
+	pulumi.ResourceState
+	// Hosts by name.
+	Hosts map[string]*platform.Host
+}
+
+func (a *NetworkArgs) validate() error {
+	if a == nil {
+		return errors.New("args are required")
+	}
+	var errs []error
+	if a.Platform == nil {
+		errs = append(errs, errors.New("Platform is required"))
+	}
+	if len(a.Hosts) == 0 {
+		errs = append(errs, errors.New("Hosts: at least one is required"))
+	}
+	if len(a.Administrators) == 0 {
+		errs = append(errs, errors.New("Administrators: at least one network is required, or nobody could log in"))
+	}
+	for _, n := range a.Administrators {
+		p, err := hardening.ParseNetwork(n)
+		switch {
+		case err != nil:
+			errs = append(errs, fmt.Errorf("Administrators: %w", err))
+		case p.Bits() == 0:
+			errs = append(errs, errors.New("Administrators: 0.0.0.0/0 would open SSH to the whole internet: name the administrators' networks"))
+		}
+	}
+	names := map[string]bool{}
+	for _, h := range a.Hosts {
+		if names[h.Name] {
+			errs = append(errs, fmt.Errorf("Hosts: %q is there twice", h.Name))
+		}
+		names[h.Name] = true
+	}
+	for i, e := range a.Edges {
+		for _, h := range slices.Concat(e.From.Hosts, e.To.Hosts) {
+			if !names[h] {
+				errs = append(errs, fmt.Errorf("Edges[%d] (%s): there is no host %q", i, e.Why, h))
+			}
+		}
+	}
+	if len(errs) == 0 {
+		errs = append(errs, a.Platform.Validate(a.spec()))
+	}
+	return errors.Join(errs...)
+}
+
+func (a *NetworkArgs) spec() platform.NetworkSpec {
+	return platform.NetworkSpec{Hosts: a.Hosts, Edges: a.Edges, Administrators: a.Administrators}
+}
+
+// NewNetwork makes the hosts, checks them (step "ready") and puts them behind their firewall (step "harden").
+func NewNetwork(ctx *pulumi.Context, name string, args *NetworkArgs, opts ...pulumi.ResourceOption) (*Network, error) {
+	if err := args.validate(); err != nil {
+		return nil, fmt.Errorf("network %q: %w", name, err)
+	}
+	n := &Network{}
+	if err := ctx.RegisterComponentResource(NetworkType, name, n, opts...); err != nil {
+		return nil, fmt.Errorf("register network %q: %w", name, err)
+	}
+	hosts, err := args.Platform.Network(ctx, name, args.spec(), n)
+	if err != nil {
+		return nil, fmt.Errorf("network %q: %w", name, err)
+	}
+	n.Hosts = hosts
+	edges := indexEdges(args.Edges)
+	names := pulumi.StringArray{}
+	for _, spec := range args.Hosts {
+		h := hosts[spec.Name]
+		all := append([]platform.Edge{administration(spec, args.Administrators)}, edges[spec.Name]...)
+		if err := secure(ctx, name+"-"+spec.Name, h, firewallOf(spec.Name, all, hosts), args.Administrators); err != nil {
+			return nil, err
+		}
+		names = append(names, pulumi.String(spec.Name))
+	}
+	return n, ctx.RegisterResourceOutputs(n, pulumi.Map{"hosts": names})
+}
+
+// rolePackages are installed with the firewall, on all hosts at once; what configures them may run host by host.
+var rolePackages = map[platform.Role]string{platform.Sentry: "haproxy"}
+
+func secure(ctx *pulumi.Context, name string, h *platform.Host, firewall pulumi.StringOutput, administrators []string) error {
+	vars := map[string]pulumi.StringInput{
+		"PORTS": pulumi.String(words(h.Spec.Ports)), "DATA_DIR": pulumi.String(""), "MIN_DISK_GB": pulumi.String("0"), "CID": pulumi.String(""),
+	}
+	if d := h.Spec.Data; d != nil {
+		vars["DATA_DIR"], vars["MIN_DISK_GB"], vars["CID"] = pulumi.String(d.Dir), pulumi.String(strconv.Itoa(d.MinDiskGB)), pulumi.String(d.CID)
+	}
+	_, err := h.Session.Run(ctx, name+"-ready", remote.Step{
+		Name: "ready", Script: hardening.ReadyScript, Vars: vars, Timeout: 5 * time.Minute, Remove: true,
+	}, pulumi.Parent(h))
+	if err != nil {
+		return err
+	}
+	_, err = h.Session.Run(ctx, name+"-harden", remote.Step{
+		Name: "harden", Script: hardening.HardenScript, Remove: true,
+		Vars: map[string]pulumi.StringInput{
+			"ADMINISTRATORS": pulumi.String(strings.Join(administrators, " ")),
+			"SSH_PORTS":      pulumi.String(words(sshPorts(h.Spec))),
+			"ROLE_PACKAGES":  pulumi.String(rolePackages[h.Spec.Role]),
+		},
+		Files: map[string]pulumi.StringInput{"firewall.nft": firewall},
+	}, pulumi.Parent(h))
+	return err
+}
+
+func administration(h platform.HostSpec, networks []string) platform.Edge {
+	return platform.Edge{
+		From: platform.NetworkParty(networks...), To: platform.HostParty(h.Name), Protocol: "tcp", Ports: sshPorts(h), Why: "administrators",
+	}
+}
+
+func sshPorts(h platform.HostSpec) []int {
+	if len(h.SSHPorts) == 0 {
+		return []int{22}
+	}
+	return h.SSHPorts
+}
+
+// indexEdges lists, for each host, the edges that it is part of.
+func indexEdges(edges []platform.Edge) map[string][]platform.Edge {
+	index := map[string][]platform.Edge{}
+	for _, e := range edges {
+		for _, h := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(e.From.Hosts, e.To.Hosts)))) {
+			index[h] = append(index[h], e)
+		}
+	}
+	return index
+}
+
+// firewallOf renders a host's firewall once the addresses of the hosts at the other ends are known.
+func firewallOf(name string, edges []platform.Edge, hosts map[string]*platform.Host) pulumi.StringOutput {
+	addresses := pulumi.StringMap{}
+	add := func(peers []string) {
+		for _, peer := range peers {
+			addresses[peer] = hosts[peer].PrivateAddress
+		}
+	}
+	// Only the other ends: all hosts of this end, for each of them, would be quadratic in a large plan.
+	for _, e := range edges {
+		if slices.Contains(e.To.Hosts, name) {
+			add(e.From.Hosts)
+		}
+		if slices.Contains(e.From.Hosts, name) {
+			add(e.To.Hosts)
+		}
+	}
+	return addresses.ToStringMapOutput().ApplyT(func(address map[string]string) (string, error) {
+		text, err := FirewallOf(name, edges, address).Render()
+		if err != nil {
+			return "", fmt.Errorf("firewall of host %s: %w", name, err)
+		}
+		return text, nil
+	}).(pulumi.StringOutput)
+}
+
+// FirewallOf is the firewall of one host, from the edges that it is part of and the private addresses of the plan's hosts.
+func FirewallOf(host string, edges []platform.Edge, address map[string]string) hardening.Firewall {
+	var f hardening.Firewall
+	for _, e := range edges {
+		if slices.Contains(e.To.Hosts, host) {
+			f.In = append(f.In, ruleOf(e, e.From, host, address))
+		}
+		if slices.Contains(e.From.Hosts, host) {
+			f.Out = append(f.Out, ruleOf(e, e.To, host, address))
+		}
+	}
+	return f
+}
+
+func ruleOf(e platform.Edge, peer platform.Party, host string, address map[string]string) hardening.Rule {
+	networks := slices.Clone(peer.Networks)
+	for _, h := range peer.Hosts {
+		if h != host {
+			networks = append(networks, address[h])
+		}
+	}
+	return hardening.Rule{Protocol: e.Protocol, Ports: e.Ports, Networks: networks, Why: e.Why}
+}
+
+func words(ports []int) string {
+	s := make([]string, len(ports))
+	for i, p := range ports {
+		s[i] = strconv.Itoa(p)
+	}
+	return strings.Join(s, " ")
+}

@@ -1,0 +1,149 @@
+// Package platform is the contract between the cloud-neutral components and whatever provides machines. A platform turns a
+// NetworkSpec, plain data, into hosts; everything above sees hosts only.
+package platform
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/insight-icon/pulumi-icon/internal/remote"
+)
+
+// Role is what a host is for. It decides the machine's size and what may reach it.
+type Role string
+
+// The roles of a host.
+const (
+	PRep    Role = "prep"
+	Citizen Role = "citizen"
+	Sentry  Role = "sentry"
+)
+
+// NetworkSpec is what is wanted of a platform: which hosts, and who may talk to whom.
+type NetworkSpec struct {
+	Hosts []HostSpec
+	// Edges are the only connections that may be opened. A platform with a firewall of its own makes its rules from them; the hosts'
+	// own firewalls are made from the same list.
+	Edges []Edge
+	// Administrators are the networks (CIDR) that SSH is answered to.
+	Administrators []string
+}
+
+// HostSpec is what is wanted of one machine.
+type HostSpec struct {
+	// Name, unique in the stack.
+	Name string
+	Role Role
+	// SSHPorts are where its sshd listens. Default: 22.
+	SSHPorts []int
+	// Ports are the TCP ports that the role listens on; they must be free.
+	Ports []int
+	// Data is the node's data directory, nil for hosts without a node.
+	Data *Data
+}
+
+// Data is where a node keeps its chain.
+type Data struct {
+	// Dir on the host.
+	Dir string
+	// MinDiskGB is the least size of its file system, in 10^9 bytes.
+	MinDiskGB int
+	// CID is the chain that it may hold ("0x…"); another network's is never overwritten.
+	CID string
+}
+
+// Edge is one kind of connection that may be opened.
+type Edge struct {
+	From, To Party
+	// Protocol is "tcp" or "udp"; Ports are destination ports.
+	Protocol string
+	Ports    []int
+	// Why is the reason, in a few words.
+	Why string
+}
+
+// Party is one end of an edge: either hosts of the plan or networks outside it.
+type Party struct {
+	Hosts    []string
+	Networks []string
+}
+
+// HostParty are hosts of the plan.
+func HostParty(names ...string) Party { return Party{Hosts: names} }
+
+// NetworkParty are networks outside the plan (CIDR).
+func NetworkParty(networks ...string) Party { return Party{Networks: networks} }
+
+// Anywhere is the whole internet.
+func Anywhere() Party { return NetworkParty("0.0.0.0/0") }
+
+// String shows a party as a reader expects it.
+func (p Party) String() string {
+	switch {
+	case len(p.Hosts) > 0:
+		return strings.Join(p.Hosts, " ")
+	case slices.Contains(p.Networks, "0.0.0.0/0"):
+		return "anywhere"
+	default:
+		return strings.Join(p.Networks, " ")
+	}
+}
+
+// Platform provides machines.
+type Platform interface {
+	// Name is the configuration's word for it: "hosts", …
+	Name() string
+	// Validate refuses by name what this platform cannot do, all at once, before anything exists.
+	Validate(spec NetworkSpec) error
+	// Network makes the hosts, and opens the edges where the platform itself can close them. Children belong to parent.
+	Network(ctx *pulumi.Context, name string, spec NetworkSpec, parent pulumi.Resource) (map[string]*Host, error)
+}
+
+// HostType is the type token of a Host.
+const HostType = "icon:platform:Host"
+
+// Host is a machine that SSH reaches with a known host key. Hardening, nodes and sentries see nothing else of a platform.
+type Host struct {
+	pulumi.ResourceState
+	// Spec is what was asked for.
+	Spec HostSpec
+	// Address is where SSH reaches it, PrivateAddress where other hosts of the plan reach it, and PublicAddress where the internet
+	// reaches it if it serves the internet.
+	Address, PrivateAddress, PublicAddress pulumi.StringOutput
+	// Session is its chain of steps.
+	Session *remote.Session
+}
+
+// HostArgs are the inputs of NewHost, which platforms call.
+type HostArgs struct {
+	Spec                                   HostSpec
+	Address, PrivateAddress, PublicAddress pulumi.StringInput
+	Login                                  remote.Login
+	// DeletedWith is the machine's own resource, nil for machines that exist anyway.
+	DeletedWith pulumi.Resource
+}
+
+// NewHost registers a host.
+func NewHost(ctx *pulumi.Context, name string, args *HostArgs, opts ...pulumi.ResourceOption) (*Host, error) {
+	if args == nil || args.Spec.Name == "" || args.Address == nil || args.PrivateAddress == nil || args.PublicAddress == nil {
+		return nil, errors.New("host " + name + ": Spec.Name, Address, PrivateAddress and PublicAddress are required")
+	}
+	session, err := remote.NewSession(remote.SessionArgs{Host: args.Spec.Name, Login: args.Login, DeletedWith: args.DeletedWith})
+	if err != nil {
+		return nil, err
+	}
+	h := &Host{Spec: args.Spec, Session: session}
+	if err := ctx.RegisterComponentResource(HostType, name, h, opts...); err != nil {
+		return nil, fmt.Errorf("register host %q: %w", name, err)
+	}
+	h.Address = args.Address.ToStringOutput()
+	h.PrivateAddress = args.PrivateAddress.ToStringOutput()
+	h.PublicAddress = args.PublicAddress.ToStringOutput()
+	return h, ctx.RegisterResourceOutputs(h, pulumi.Map{
+		"name": pulumi.String(args.Spec.Name), "address": h.Address, "privateAddress": h.PrivateAddress, "publicAddress": h.PublicAddress,
+	})
+}

@@ -1,0 +1,125 @@
+package topologies
+
+import (
+	"net"
+	"slices"
+	"strconv"
+
+	"github.com/insight-icon/pulumi-icon/components"
+	"github.com/insight-icon/pulumi-icon/components/platform"
+	"github.com/insight-icon/pulumi-icon/internal/goloop"
+	"github.com/insight-icon/pulumi-icon/stacks"
+)
+
+// newPlan is what every topology begins with.
+func newPlan(c *stacks.Config) *Plan {
+	p := &Plan{
+		Topology: c.Topology, Platform: c.Platform, Network: c.Network.Resolve(),
+		Nodes: map[string]Node{}, Administrators: administrators(c),
+		Wipe: c.Node.OnDestroy == "wipe", LogLevel: c.Node.LogLevel, SyncTimeout: c.Node.SyncTimeout,
+	}
+	if b := c.Node.Binary; b != nil {
+		p.Software.Binary = b.Path
+	}
+	if i := c.Node.Container; i != nil {
+		p.Software.Container = &components.Container{Image: i.Image, Engine: i.Engine, ConfigURL: i.ConfigURL, Archive: i.Archive}
+	}
+	return p
+}
+
+// addNode adds a host that runs goloop.
+func (p *Plan) addNode(c *stacks.Config, host string, n Node, ports ...int) {
+	n.ImportAddress = c.ImportedKeys[host]
+	p.Nodes[host] = n
+	p.addHost(c, platform.HostSpec{
+		Name: host, Role: n.Role, Ports: ports,
+		Data: &platform.Data{Dir: c.Node.DataDir, MinDiskGB: c.Node.MinDiskGB, CID: p.Network.CID},
+	})
+}
+
+func (p *Plan) addHost(c *stacks.Config, h platform.HostSpec) {
+	h.SSHPorts = []int{22}
+	// The port that the deploy uses is sshd's own, or leads to 22 by a redirection in front of the machine.
+	if port := c.Hosts.Machines[h.Name].Port; port != 0 && port != 22 {
+		h.SSHPorts = append(h.SSHPorts, port)
+	}
+	p.Hosts = append(p.Hosts, h)
+}
+
+// allow adds an edge; a party without hosts and networks adds none.
+func (p *Plan) allow(from, to platform.Party, protocol, why string, ports ...int) {
+	if len(from.Hosts)+len(from.Networks) == 0 || len(to.Hosts)+len(to.Networks) == 0 {
+		return
+	}
+	p.Edges = append(p.Edges, platform.Edge{From: from, To: to, Protocol: protocol, Ports: ports, Why: why})
+}
+
+// allowMaintenance opens what every host needs of the outside: packages, names and time.
+func (p *Plan) allowMaintenance(c *stacks.Config) {
+	var all []string
+	for _, h := range p.Hosts {
+		all = append(all, h.Name)
+	}
+	hosts, outside := platform.HostParty(all...), platform.NetworkParty(c.Maintenance.To...)
+	p.allow(hosts, outside, "tcp", "packages and images", c.Maintenance.Ports...)
+	p.allow(hosts, outside, "udp", "names and time", 53, 123)
+	p.allow(hosts, outside, "tcp", "names", 53)
+}
+
+// allowDialling opens the way from hosts to every node of the network. Nodes use ICON's usual port, and the seeds theirs.
+func (p *Plan) allowDialling(hosts ...string) {
+	p.allow(platform.HostParty(hosts...), platform.Anywhere(), "tcp", "the network's nodes", p.networkPorts()...)
+}
+
+// networkPorts are ICON's usual P2P port and those of the network's seeds.
+func (p *Plan) networkPorts() []int {
+	ports := []int{goloop.P2PPort}
+	for _, s := range p.Network.Seeds {
+		if _, port, err := net.SplitHostPort(s); err == nil {
+			if n, err := strconv.Atoi(port); err == nil {
+				ports = append(ports, n)
+			}
+		}
+	}
+	slices.Sort(ports)
+	return slices.Compact(ports)
+}
+
+// administrators are the configured networks and the bastions, from which SSH comes where there are any.
+func administrators(c *stacks.Config) []string {
+	list := slices.Clone(c.Administrators)
+	add := func(b *stacks.Bastion) {
+		if b != nil {
+			address := b.PrivateAddress
+			if address == "" {
+				address = b.Address
+			}
+			list = append(list, address+"/32")
+		}
+	}
+	if c.Hosts != nil {
+		add(c.Hosts.Bastion)
+		for _, name := range sortedMachines(c) {
+			add(c.Hosts.Machines[name].Bastion)
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+func sortedMachines(c *stacks.Config) []string {
+	names := make([]string, 0, len(c.Hosts.Machines))
+	for n := range c.Hosts.Machines {
+		names = append(names, n)
+	}
+	return sorted(names)
+}
+
+func (p *Plan) announced(c *stacks.Config, host string) string {
+	m := c.Hosts.Machines[host]
+	address := m.PublicAddress
+	if address == "" {
+		address = m.Address
+	}
+	return net.JoinHostPort(address, strconv.Itoa(goloop.P2PPort))
+}

@@ -1,0 +1,177 @@
+package topologies
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/insight-icon/pulumi-icon/components"
+	"github.com/insight-icon/pulumi-icon/components/platform"
+	"github.com/insight-icon/pulumi-icon/internal/goloop"
+	"github.com/insight-icon/pulumi-icon/stacks"
+)
+
+// Outputs are what a deployment tells its operator.
+type Outputs struct {
+	// Addresses of the node keys ("hx…") by host. The P-Rep's is the one to register.
+	Addresses pulumi.StringMap
+	// Announce is what the P-Rep tells other validators, "host:port".
+	Announce pulumi.StringOutput
+	// SentryAddresses are to be published under the announced name. Unset without sentries.
+	SentryAddresses pulumi.StringArrayOutput
+}
+
+// Keystores are the keys to import, by host; their text is a secret.
+type Keystores map[string]components.ImportKey
+
+// Deploy makes a plan real on a platform.
+func Deploy(ctx *pulumi.Context, p *Plan, on platform.Platform, imports Keystores, opts ...pulumi.ResourceOption) (*Outputs, error) {
+	network, err := components.NewNetwork(ctx, "network", &components.NetworkArgs{
+		Platform: on, Hosts: p.Hosts, Edges: p.Edges, Administrators: p.Administrators,
+	}, opts...)
+	if err != nil {
+		return nil, err
+	}
+	d := &deployment{ctx: ctx, plan: p, hosts: network.Hosts, keys: map[string]*components.NodeKey{}, opts: opts}
+	if err := d.makeKeys(imports, network); err != nil {
+		return nil, err
+	}
+	if err := d.runSentries(); err != nil {
+		return nil, err
+	}
+	return d.runNodes()
+}
+
+type deployment struct {
+	ctx     *pulumi.Context
+	plan    *Plan
+	hosts   map[string]*platform.Host
+	keys    map[string]*components.NodeKey
+	layer   *components.SentryLayer
+	sentry  []pulumi.Resource
+	opts    []pulumi.ResourceOption
+	outputs Outputs
+}
+
+// makeKeys has every node's key in place, and compared, before any node starts.
+func (d *deployment) makeKeys(imports Keystores, network *components.Network) error {
+	var all []*components.NodeKey
+	d.outputs.Addresses = pulumi.StringMap{}
+	for _, h := range d.plan.Hosts {
+		node, ok := d.plan.Nodes[h.Name]
+		if !ok {
+			continue
+		}
+		args := &components.NodeKeyArgs{Host: d.hosts[h.Name], Software: d.plan.Software, Wipe: d.plan.Wipe}
+		if node.ImportAddress != "" {
+			key, ok := imports[h.Name]
+			if !ok {
+				return fmt.Errorf("icon:keystores: holds no keystore for host %s, whose key icon:importedKeys wants to import", h.Name)
+			}
+			args.Import = &key
+		}
+		key, err := components.NewNodeKey(d.ctx, h.Name, args)
+		if err != nil {
+			return err
+		}
+		d.keys[h.Name] = key
+		d.outputs.Addresses[h.Name] = key.Address
+		all = append(all, key)
+	}
+	return components.GuardKeys(d.ctx, "node-keys", all, pulumi.Parent(network))
+}
+
+func (d *deployment) runSentries() error {
+	s := d.plan.Sentries
+	if s == nil {
+		return nil
+	}
+	args := &components.SentryLayerArgs{
+		PRep: address(d.hosts[s.PRep], goloop.P2PPort), CID: d.plan.Network.CID, Relay: s.Relay, Seeds: d.plan.Network.Seeds, Limits: s.Limits,
+	}
+	for _, name := range s.Hosts {
+		args.Hosts = append(args.Hosts, d.hosts[name])
+	}
+	for _, name := range s.Citizens {
+		args.Citizens = append(args.Citizens, address(d.hosts[name], goloop.RPCPort))
+	}
+	layer, err := components.NewSentryLayer(d.ctx, "sentries", args, d.opts...)
+	if err != nil {
+		return err
+	}
+	d.layer, d.outputs.SentryAddresses = layer, layer.Addresses
+	// The last sentry comes after all others.
+	d.sentry = d.hosts[s.Hosts[len(s.Hosts)-1]].Session.Last()
+	return nil
+}
+
+func (d *deployment) runNodes() (*Outputs, error) {
+	for _, h := range d.plan.Hosts {
+		node, ok := d.plan.Nodes[h.Name]
+		if !ok {
+			continue
+		}
+		args := d.nodeArgs(h.Name, node)
+		if node.ThroughSentries {
+			d.hosts[h.Name].Session.After(d.sentry...)
+		}
+		switch node.Role {
+		case platform.PRep:
+			prep, err := components.NewPRepNode(d.ctx, h.Name, &components.PRepNodeArgs{NodeArgs: args}, d.opts...)
+			if err != nil {
+				return nil, err
+			}
+			d.outputs.Announce = prep.Announce
+		case platform.Citizen:
+			if _, err := components.NewCitizenNode(d.ctx, h.Name, &components.CitizenNodeArgs{NodeArgs: args}, d.opts...); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return &d.outputs, nil
+}
+
+func (d *deployment) nodeArgs(host string, node Node) components.NodeArgs {
+	n := d.plan.Network
+	args := components.NodeArgs{
+		Host:     d.hosts[host],
+		Chain:    components.Chain{CID: n.CID, NID: n.NID, Service: n.Service, Channel: n.Channel, Platform: n.Platform, Genesis: n.Genesis},
+		Announce: pulumi.String(node.Announce), Key: d.keys[host],
+		LogLevel: d.plan.LogLevel, SyncTimeout: time.Duration(d.plan.SyncTimeout) * time.Second,
+	}
+	if node.ThroughSentries {
+		args.Relays = d.layer.Relays
+	} else {
+		args.Seeds = pulumi.ToStringArray(n.Seeds)
+	}
+	return args
+}
+
+func address(h *platform.Host, port int) pulumi.StringOutput {
+	return h.PrivateAddress.ApplyT(func(a string) string { return net.JoinHostPort(a, strconv.Itoa(port)) }).(pulumi.StringOutput)
+}
+
+// ImportsOf takes the keystores apart that the stack holds as a secret. Each stays one.
+func ImportsOf(c *stacks.Config) Keystores {
+	imports := Keystores{}
+	if len(c.ImportedKeys) == 0 || c.Secrets.Keystores == nil {
+		return imports
+	}
+	parsed := c.Secrets.Keystores.ToStringPtrOutput().Elem().ApplyT(func(text string) (map[string]stacks.Keystore, error) {
+		return stacks.ParseKeystores(text, c.ImportedKeys)
+	})
+	for host, addr := range c.ImportedKeys {
+		part := func(take func(stacks.Keystore) string) pulumi.StringOutput {
+			return parsed.ApplyT(func(v any) string { return take(v.(map[string]stacks.Keystore)[host]) }).(pulumi.StringOutput)
+		}
+		imports[host] = components.ImportKey{
+			Address:  addr,
+			Keystore: part(func(k stacks.Keystore) string { return k.JSON }),
+			Password: part(func(k stacks.Keystore) string { return k.Password }),
+		}
+	}
+	return imports
+}

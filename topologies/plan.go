@@ -1,0 +1,108 @@
+// Package topologies holds the reference architectures: from a stack's wishes to a plan, which is pure data, and from a plan to
+// components.
+package topologies
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/insight-icon/pulumi-icon/components"
+	"github.com/insight-icon/pulumi-icon/components/platform"
+	"github.com/insight-icon/pulumi-icon/stacks"
+)
+
+// Plan is what will exist, as pure data. It can be made and printed with no engine and no cloud.
+type Plan struct {
+	// Topology and Platform, by their names in the configuration.
+	Topology, Platform string
+	// Network that the nodes join.
+	Network stacks.Profile
+	// Hosts, the P-Rep's first, then sentries, then citizens, each by name.
+	Hosts []platform.HostSpec
+	// Nodes by host name: those hosts that run goloop.
+	Nodes map[string]Node
+	// Sentries is nil for a plan without.
+	Sentries *Sentries
+	// Edges are the only connections that will be open, but for SSH from Administrators.
+	Edges []platform.Edge
+	// Administrators are the networks that SSH is answered to; bastions are among them.
+	Administrators []string
+	// Software and settings that all nodes share.
+	Software components.Software
+	Wipe     bool
+	LogLevel string
+	// SyncTimeout is in seconds.
+	SyncTimeout int
+}
+
+// Node is one goloop node.
+type Node struct {
+	Role platform.Role
+	// Announce is what other nodes are told, "host:port".
+	Announce string
+	// ThroughSentries says that the node finds the network by the sentries' relays; otherwise by the network's seeds directly.
+	ThroughSentries bool
+	// ImportAddress is the address of the key to import; empty: the key is born on the host.
+	ImportAddress string
+}
+
+// Sentries is the layer in front of the P-Rep.
+type Sentries struct {
+	Hosts []string
+	PRep  string
+	// Citizens whose API the sentries publish.
+	Citizens []string
+	// Relay says that sentries lead the plan's nodes to the network's seeds.
+	Relay  bool
+	Limits components.SentryLimits
+}
+
+// hostsOf are the names of the hosts with a role, in the plan's order.
+func (p *Plan) hostsOf(role platform.Role) []string {
+	var names []string
+	for _, h := range p.Hosts {
+		if h.Role == role {
+			names = append(names, h.Name)
+		}
+	}
+	return names
+}
+
+// String is the plan for a reader: the hosts, and who may talk to whom.
+func (p *Plan) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s on %s, network %s (cid %s, nid %s)\n", p.Topology, p.Platform, p.Network.Name, p.Network.CID, p.Network.NID)
+	fmt.Fprintf(&b, "\nhosts\n")
+	for _, h := range p.Hosts {
+		fmt.Fprintf(&b, "  %-20s %-8s %s\n", h.Name, h.Role, p.detail(h.Name))
+	}
+	fmt.Fprintf(&b, "\nconnections that are open; every other one is refused\n")
+	fmt.Fprintf(&b, "  %s -> every host tcp/ssh: administrators\n", strings.Join(p.Administrators, " "))
+	for _, e := range p.Edges {
+		ports := make([]string, len(e.Ports))
+		for i, port := range e.Ports {
+			ports[i] = fmt.Sprint(port)
+		}
+		fmt.Fprintf(&b, "  %s -> %s %s/%s: %s\n", e.From, e.To, e.Protocol, strings.Join(ports, ","), e.Why)
+	}
+	return b.String()
+}
+
+func (p *Plan) detail(host string) string {
+	n, ok := p.Nodes[host]
+	if !ok {
+		return ""
+	}
+	words := []string{"announces " + n.Announce}
+	if n.ThroughSentries {
+		words = append(words, "finds the network through the sentries")
+	}
+	if n.ImportAddress != "" {
+		words = append(words, "imports the key "+n.ImportAddress)
+	}
+	return strings.Join(words, ", ")
+}
+
+// sorted is a sorted copy.
+func sorted(names []string) []string { return slices.Sorted(slices.Values(names)) }
