@@ -1,0 +1,66 @@
+# Run `make` for a list of what can be made. Needs make, git and Go; the rest is installed or built. Hosts are booted as root.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+SANDBOX := go run ./sandbox/cmd/sandbox
+MODULES := . tools/command-plugin
+LINTER := bin/golangci-lint
+
+# A checkout may belong to another user than the one who builds; Go then can't ask git what is built.
+export GOFLAGS := $(GOFLAGS) -buildvcs=false
+
+.PHONY: help up down report test test-unit test-e2e bench lint tools packages fmt
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+up: ## deploy a sentry-fronted installation on hosts of this very machine, and report
+	@$(SANDBOX) up
+
+report: ## ask the deployed installation again
+	@$(SANDBOX) report
+
+down: ## remove the hosts, their networks and the stack
+	@$(SANDBOX) down
+
+test: ## all tests: unit tests, then deployments on real hosts
+	@$(MAKE) --no-print-directory test-unit
+	@$(MAKE) --no-print-directory test-e2e
+
+test-unit: packages ## the tests that boot nothing
+	@echo "== unit tests"
+	@go vet -tags sandbox ./...; go test ./...; echo "unit tests: $$SECONDS s"
+	@cd tools/command-plugin; go vet ./...; go test ./...; echo "tests of the command plugin: $$SECONDS s"
+
+test-e2e: packages ## the tests that deploy on hosts they boot
+	@echo "== end-to-end tests"
+	@go test -tags sandbox -count=1 -timeout 60m -p 1 -v ./sandbox/... ./tests/...
+
+bench: packages ## seconds, connections and resources of a deployment; time and memory of large plans
+	@$(SANDBOX) bench
+	@go test -count=1 -run '^$$' -bench PlanAndDeploy -benchtime 1x -benchmem ./topologies
+
+lint: packages $(LINTER) ## golangci-lint, shellcheck, tidy modules
+	@for module in $(MODULES); do \
+	  echo "golangci-lint in $$module"; \
+	  (cd "$$module" && "$(CURDIR)/$(LINTER)" run --config "$(CURDIR)/.golangci.yml" ./... && go mod tidy -diff); \
+	done
+	@go test -count=1 ./tests
+
+$(LINTER): tools/lint/go.mod tools/lint/go.sum
+	@echo "building golangci-lint (about 3 minutes, once)"
+	@cd tools/lint && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$(CURDIR)/$@" \
+	  github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@touch $@
+
+tools: ## build pulumi, its plugins and goloop, as far as they are not there
+	@$(SANDBOX) tools
+
+packages: # the Debian packages that tests and sandbox need
+	@sandbox/install-packages.sh
+
+fmt: $(LINTER) ## format the Go files
+	@for module in $(MODULES); do (cd "$$module" && "$(CURDIR)/$(LINTER)" fmt --config "$(CURDIR)/.golangci.yml"); done
