@@ -96,8 +96,9 @@ func (s *Sandbox) Proposed(ctx context.Context, window int64) (proposed int64, e
 	return proposed, nil
 }
 
-// Look makes the report. It waits for a window of blocks that were made after the P-Rep had joined.
-func (s *Sandbox) Look(ctx context.Context, window int64) (*Report, error) {
+// Look makes the report. It waits for a window of blocks that were made after the P-Rep had joined. The scans of the P-Rep's address
+// take about 20 s for each way that leads nowhere; without them, the rest is looked at.
+func (s *Sandbox) Look(ctx context.Context, window int64, scans bool) (*Report, error) {
 	r := &Report{Heights: map[string]int64{}, Window: window, Address: s.Peers.PRep}
 	first, err := s.Block(ctx, PeerHost, 0)
 	if err != nil {
@@ -128,8 +129,10 @@ func (s *Sandbox) Look(ctx context.Context, window int64) (*Report, error) {
 	if err := s.peersOfPRep(ctx, r); err != nil {
 		return nil, err
 	}
-	if err := s.scanPRep(ctx, r); err != nil {
-		return nil, err
+	if scans {
+		if err := s.scanPRep(ctx, r); err != nil {
+			return nil, err
+		}
 	}
 	r.judge()
 	return r, nil

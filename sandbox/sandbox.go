@@ -7,9 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/insight-icon/pulumi-icon/sandbox/engine"
@@ -36,7 +39,8 @@ type Options struct {
 	Project string
 	// Dir keeps tools, images and state. Default: lab.DefaultDir.
 	Dir string
-	// Stack, default "sandbox", and Lab, default "icon", tell sandboxes on one machine apart.
+	// Stack, default "sandbox", and Lab, default "icon", tell sandboxes on one machine apart. Others than the default have one name for
+	// both.
 	Stack, Lab string
 	// Internet and Private are the segments. Default: 10.77.1.0/24 and 10.77.2.0/24.
 	Internet, Private netip.Prefix
@@ -59,6 +63,8 @@ type Sandbox struct {
 // Layout is what the sandbox's stack deploys.
 type Layout struct {
 	Sentries, Citizens []string
+	// Machines are the stack's machines. Default: the P-Rep's host, sentries and citizens.
+	Machines []string
 	// Override replaces or adds top-level configuration keys.
 	Override map[string]any
 }
@@ -132,11 +138,20 @@ func (s *Sandbox) state() string { return filepath.Join(s.opts.Dir, "stack-"+s.o
 func (s *Sandbox) Boot(ctx context.Context) error {
 	prep := s.spec(PRepHost)
 	prep.Files = s.Peers.PRepFiles(DataDir)
-	specs := []lab.HostSpec{s.Peers.Host(PeerHost, s.inet(10), Announced, s.sentryAddresses()), prep}
-	for _, name := range append(append([]string{}, s.Layout.Sentries...), s.Layout.Citizens...) {
+	specs := []lab.HostSpec{s.peerHost(), prep}
+	for _, name := range slices.Concat(s.Layout.Sentries, s.Layout.Citizens) {
 		specs = append(specs, s.spec(name))
 	}
 	return s.Lab.Boot(ctx, specs...)
+}
+
+// BootPeers boots the network's host alone.
+func (s *Sandbox) BootPeers(ctx context.Context) error {
+	return s.Lab.Boot(ctx, s.peerHost())
+}
+
+func (s *Sandbox) peerHost() lab.HostSpec {
+	return s.Peers.Host(PeerHost, s.inet(10), Announced, s.sentryAddresses())
 }
 
 // BootMore boots further hosts by name.
@@ -215,11 +230,29 @@ func (s *Sandbox) SetKey(ctx context.Context) error {
 	return s.Engine.SetSecret(ctx, "sshPrivateKey", string(key))
 }
 
-func (s *Sandbox) config() (map[string]any, error) {
-	// The machine that runs pulumi has the first private address.
-	admin := s.priv(1).String() + "/32"
+// Address is a host's address on the internet segment, or else on the private one.
+func (s *Sandbox) Address(host string) netip.Addr {
+	if host == PeerHost {
+		return s.inet(10)
+	}
+	spec := s.spec(host)
+	if spec.Internet.IsValid() {
+		return spec.Internet
+	}
+	return spec.Private
+}
+
+// Nth is the nth address of the private segment; those above 100 belong to no host.
+func (s *Sandbox) Nth(n int) netip.Addr { return s.priv(n) }
+
+// Machines is the configuration of the layout's machines.
+func (s *Sandbox) Machines() (map[string]any, error) {
 	machines := map[string]any{}
-	for _, name := range append(append([]string{PRepHost}, s.Layout.Sentries...), s.Layout.Citizens...) {
+	names := s.Layout.Machines
+	if names == nil {
+		names = slices.Concat([]string{PRepHost}, s.Layout.Sentries, s.Layout.Citizens)
+	}
+	for _, name := range names {
 		h, err := s.Lab.Host(name)
 		if err != nil {
 			return nil, err
@@ -230,6 +263,25 @@ func (s *Sandbox) config() (map[string]any, error) {
 		}
 		machines[name] = m
 	}
+	return machines, nil
+}
+
+// Node is the configuration of the nodes, with some of it replaced.
+func (s *Sandbox) Node(override map[string]any) map[string]any {
+	node := map[string]any{
+		"runtime": "binary", "binary": map[string]any{"path": s.relative(s.Tools.Goloop)}, "dataDir": DataDir, "syncTimeout": 90,
+	}
+	maps.Copy(node, override)
+	return node
+}
+
+func (s *Sandbox) config() (map[string]any, error) {
+	// The machine that runs pulumi has the first private address.
+	admin := s.priv(1).String() + "/32"
+	machines, err := s.Machines()
+	if err != nil {
+		return nil, err
+	}
 	config := map[string]any{
 		"topology": "sentry-fronted", "platform": "hosts",
 		"network": map[string]any{
@@ -238,12 +290,10 @@ func (s *Sandbox) config() (map[string]any, error) {
 		},
 		"administrators": []string{admin},
 		"maintenance":    map[string]any{"to": []string{admin}},
-		"node": map[string]any{
-			"runtime": "binary", "binary": map[string]any{"path": s.relative(s.Tools.Goloop)}, "dataDir": DataDir, "syncTimeout": 90,
-		},
-		"prep":     map[string]any{"host": PRepHost},
-		"sentries": map[string]any{"hosts": s.Layout.Sentries, "announce": Announced + ":7100"},
-		"hosts":    map[string]any{"machines": machines, "connectTimeout": 30},
+		"node":           s.Node(nil),
+		"prep":           map[string]any{"host": PRepHost},
+		"sentries":       map[string]any{"hosts": s.Layout.Sentries, "announce": Announced + ":7100"},
+		"hosts":          map[string]any{"machines": machines, "connectTimeout": 30},
 	}
 	if len(s.Layout.Citizens) > 0 {
 		config["citizens"] = map[string]any{"hosts": s.Layout.Citizens}
@@ -290,4 +340,26 @@ func (s *Sandbox) Up(ctx context.Context) (*engine.Result, error) {
 func (s *Sandbox) Down(ctx context.Context) error {
 	e := &engine.Engine{Project: s.opts.Project, Stack: s.opts.Stack, State: s.state()}
 	return errors.Join(s.Lab.Down(ctx), e.Remove())
+}
+
+// DownAll is Down for every sandbox that has state in the same directory: those of interrupted tests, too.
+func (s *Sandbox) DownAll(ctx context.Context) error {
+	left, err := filepath.Glob(filepath.Join(s.opts.Dir, "stack-*"))
+	if err != nil {
+		return err
+	}
+	errs := []error{s.Down(ctx)}
+	for _, dir := range left {
+		name := strings.TrimPrefix(filepath.Base(dir), "stack-")
+		if name == s.opts.Stack {
+			continue
+		}
+		other, err := Open(Options{Project: s.opts.Project, Dir: s.opts.Dir, Stack: name, Lab: name, Progress: s.opts.Progress})
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		errs = append(errs, other.Down(ctx))
+	}
+	return errors.Join(errs...)
 }

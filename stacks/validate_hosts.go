@@ -1,7 +1,6 @@
 package stacks
 
 import (
-	"crypto/rsa"
 	"fmt"
 	"regexp"
 	"strings"
@@ -121,17 +120,4 @@ func (b *Bastion) validate(p *collector, path string) {
 	} else {
 		p.hostKey(under(path, "hostKey"), b.HostKey)
 	}
-}
-
-// rsaBits is the length of an RSA key, 0 for any other kind.
-func rsaBits(key ssh.PublicKey) int {
-	holder, ok := key.(ssh.CryptoPublicKey)
-	if !ok {
-		return 0
-	}
-	public, ok := holder.CryptoPublicKey().(*rsa.PublicKey)
-	if !ok {
-		return 0
-	}
-	return public.N.BitLen()
 }

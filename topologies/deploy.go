@@ -129,6 +129,8 @@ func (d *deployment) runNodes() (*Outputs, error) {
 			if _, err := components.NewCitizenNode(d.ctx, h.Name, &components.CitizenNodeArgs{NodeArgs: args}, d.opts...); err != nil {
 				return nil, err
 			}
+		case platform.Sentry:
+			return nil, fmt.Errorf("host %s: a sentry runs no node: the plan contradicts itself", h.Name)
 		}
 	}
 	return &d.outputs, nil

@@ -41,15 +41,17 @@ changed() {
 # put MODE OWNER:GROUP PATH: writes standard input to PATH, if that makes a difference. True if it did.
 put() {
   local mode=$1 owner=$2 path=$3 tmp
-  tmp=$(mktemp "$(dirname "$path")/.icon.XXXXXX")
-  cat >"$tmp"
-  chown "$owner" "$tmp"
-  chmod "$mode" "$tmp"
+  tmp=$(mktemp "$(dirname "$path")/.icon.XXXXXX") || fail_log "$path could not be written"
+  # put is used as a condition, where bash goes on after a failure: a full disk must not leave half a file.
+  if ! { cat >"$tmp" && chown "$owner" "$tmp" && chmod "$mode" "$tmp"; }; then
+    rm -f "$tmp"
+    fail_log "$path could not be written"
+  fi
   if [[ -e $path ]] && cmp -s "$tmp" "$path" && [[ $(stat -c '%a %U:%G' "$tmp") == $(stat -c '%a %U:%G' "$path") ]]; then
     rm -f "$tmp"
     return 1
   fi
-  mv -f "$tmp" "$path"
+  mv -f "$tmp" "$path" || fail_log "$path could not be replaced"
   changed "$path"
 }
 
@@ -75,7 +77,10 @@ packages() {
 
 # enable UNIT: starts a unit now and at every boot.
 enable() {
-  systemctl is-enabled -q "$1" 2>/dev/null || { systemctl enable -q "$1" && changed "$1 enabled"; }
+  systemctl is-enabled -q "$1" 2>/dev/null || {
+    systemctl enable -q "$1"
+    changed "$1 enabled"
+  }
   if ! systemctl is-active -q "$1"; then
     systemctl start "$1"
     # A unit whose conditions leave it out on this machine starts without becoming active.
@@ -107,6 +112,7 @@ main() {
   [[ $EUID -eq 0 ]] || fail "needs root: let the login user be root, or one with sudo without a password"
   install -d -m 0750 /var/log/icon
   # One step at a time on a host, whoever deploys.
+  trap 'fail "was still waiting for another step on this host when its time limit was over"' TERM
   exec 9>/run/icon/lock
   flock -w 900 9 || fail "another step has been running on this host for 15 minutes (lock /run/icon/lock)"
   [[ ! -e $LOG || $(stat -c %s "$LOG") -lt 1000000 ]] || mv -f "$LOG" "$LOG.1"
@@ -115,7 +121,10 @@ main() {
   trap 'on_error $? $LINENO "$BASH_COMMAND"' ERR
   local begin=${EPOCHREALTIME/./}
   printf '=== %s %s %s\n' "$(date -u +%FT%TZ)" "$STEP" "$half"
+  trap 'fail_log "did not end within its time limit"' TERM
+  umask 077
   lay_files
+  umask 022
   "$half"
   printf '=== done, %d changed, %d ms\n' "$CHANGED" "$(((${EPOCHREALTIME/./} - begin) / 1000))"
   summary "changed=$CHANGED"

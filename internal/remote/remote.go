@@ -14,9 +14,9 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// dialErrorLimit is how often pulumi-command tries to connect: with its back-off (0.1 s, ×1.5, at most 5 s) 30 tries are about two
-// minutes, enough for a host that is rebooting.
-const dialErrorLimit = 30
+// dialErrorLimit is how often pulumi-command tries to connect: with its back-off (0.1 s, ×1.5, at most 5 s) 20 tries take more than a
+// minute, enough for a host that is rebooting.
+const dialErrorLimit = 20
 
 // perDialTimeout bounds each try, in seconds.
 const perDialTimeout = 15
@@ -61,7 +61,6 @@ type Session struct {
 	identity   pulumi.StringOutput
 	connection remote.ConnectionOutput
 	sudo       bool
-	parent     pulumi.Resource
 	deleted    pulumi.Resource
 	last       []pulumi.Resource
 }

@@ -108,7 +108,8 @@ const (
 // hexadecimal text without "0x". As hexadecimal for HAProxy's binary match.
 func channelBytes(cid string) string {
 	name := strings.TrimPrefix(cid, "0x")
-	return hex.EncodeToString(append([]byte{0x94, 0xa0 | byte(len(name))}, name...))
+	// 0xa0 to 0xbf are short texts by their length; a chain id has at most 16 digits.
+	return fmt.Sprintf("94%02x%s", 0xa0+len(name), hex.EncodeToString([]byte(name)))
 }
 
 // UnitFile is the systemd unit: HAProxy as its own user from the start, with nothing it could gain or write to.

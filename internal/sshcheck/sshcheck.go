@@ -148,13 +148,14 @@ func connect(ctx context.Context, t Target, auth ssh.AuthMethod, dial dialer) (*
 		return nil, &unreachedError{t, err}
 	}
 	// A host that accepts but never speaks must not hold the deploy.
-	deadline := time.AfterFunc(10*time.Second, func() { conn.Close() })
-	defer deadline.Stop()
+	talk, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	defer context.AfterFunc(talk, func() { conn.Close() })()
 	var offered ssh.PublicKey
 	c, chans, reqs, err := ssh.NewClientConn(conn, t.hostPort(), &ssh.ClientConfig{
 		User:              t.User,
 		Auth:              []ssh.AuthMethod{auth},
-		HostKeyAlgorithms: algorithms(want.Type()),
+		HostKeyAlgorithms: []string{want.Type()},
 		HostKeyCallback: func(_ string, _ net.Addr, got ssh.PublicKey) error {
 			offered = got
 			if !bytes.Equal(got.Marshal(), want.Marshal()) {
@@ -167,6 +168,9 @@ func connect(ctx context.Context, t Target, auth ssh.AuthMethod, dial dialer) (*
 		return ssh.NewClient(c, chans, reqs), nil
 	}
 	conn.Close()
+	if talk.Err() != nil {
+		return nil, &unreachedError{t, errors.New("it accepts the connection, but does not speak SSH")}
+	}
 	return nil, explain(t, want, offered, err)
 }
 
@@ -189,12 +193,4 @@ func explain(t Target, want, offered ssh.PublicKey, err error) error {
 	default:
 		return &unreachedError{t, err}
 	}
-}
-
-// algorithms are those that sign with a key of this type; RSA keys sign with SHA-2 only.
-func algorithms(keyType string) []string {
-	if keyType == ssh.KeyAlgoRSA {
-		return []string{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256}
-	}
-	return []string{keyType}
 }

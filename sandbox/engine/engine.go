@@ -59,7 +59,11 @@ func (e *Engine) Init(ctx context.Context) error {
 }
 
 func (e *Engine) passphrase() string { return filepath.Join(e.State, "passphrase") }
-func (e *Engine) file() string       { return filepath.Join(e.Project, "stacks", "Pulumi."+e.Stack+".yaml") }
+
+// StackFile is the path of the stack's file.
+func (e *Engine) StackFile() string { return e.file() }
+
+func (e *Engine) file() string { return filepath.Join(e.Project, "stacks", "Pulumi."+e.Stack+".yaml") }
 
 // Configure writes the stack's plain configuration (without the namespace "icon:"); secrets stay as they are.
 func (e *Engine) Configure(config map[string]any) error {
@@ -145,8 +149,13 @@ func (e *Engine) Outputs(ctx context.Context) (map[string]any, error) {
 	return v, json.Unmarshal([]byte(out), &v)
 }
 
-// Export is the stack's state; secrets are encrypted in it.
-func (e *Engine) Export(ctx context.Context) (string, error) {
+// Secrets is the stack's state as text, with its secrets in the clear: for tests that look for what must not be there.
+func (e *Engine) Secrets(ctx context.Context) (string, error) {
+	return e.run(ctx, nil, "stack", "export", "--show-secrets")
+}
+
+// Sealed is the same with its secrets encrypted, as it is stored.
+func (e *Engine) Sealed(ctx context.Context) (string, error) {
 	return e.run(ctx, nil, "stack", "export")
 }
 

@@ -15,8 +15,10 @@ type StepEvent struct {
 	Op string
 	// URN of the resource; Name is its last part and Type its type token.
 	URN, Name, Type string
-	// Start and End of the operation.
-	Start, End time.Time
+	// Start and End of the operation, to the second, and Began and Ended, its places in the engine's log: what began after another
+	// ended has a higher number.
+	Start, End   time.Time
+	Began, Ended int
 	// Failed says that it did not succeed.
 	Failed bool
 }
@@ -46,10 +48,10 @@ func readEvents(path string) ([]StepEvent, error) {
 		Metadata struct{ Op, URN, Type string } `json:"metadata"`
 	}
 	var steps []StepEvent
-	started := map[string]time.Time{}
+	started := map[string]StepEvent{}
 	scan := bufio.NewScanner(f)
 	scan.Buffer(nil, 64<<20)
-	for scan.Scan() {
+	for place := 0; scan.Scan(); place++ {
 		var e struct {
 			Timestamp   int64     `json:"timestamp"`
 			ResourcePre *metadata `json:"resourcePreEvent"`
@@ -62,17 +64,20 @@ func readEvents(path string) ([]StepEvent, error) {
 		at := time.Unix(e.Timestamp, 0)
 		switch {
 		case e.ResourcePre != nil:
-			started[e.ResourcePre.Metadata.Op+e.ResourcePre.Metadata.URN] = at
+			started[e.ResourcePre.Metadata.Op+e.ResourcePre.Metadata.URN] = StepEvent{Start: at, Began: place}
 		case e.ResOutputs != nil:
-			steps = append(steps, step(e.ResOutputs.Metadata, started, at, false))
+			steps = append(steps, end(e.ResOutputs.Metadata, started, StepEvent{End: at, Ended: place}))
 		case e.ResOpFailed != nil:
-			steps = append(steps, step(e.ResOpFailed.Metadata, started, at, true))
+			steps = append(steps, end(e.ResOpFailed.Metadata, started, StepEvent{End: at, Ended: place, Failed: true}))
 		}
 	}
 	return steps, scan.Err()
 }
 
-func step(m struct{ Op, URN, Type string }, started map[string]time.Time, end time.Time, failed bool) StepEvent {
-	name := m.URN[strings.LastIndex(m.URN, "::")+2:]
-	return StepEvent{Op: m.Op, URN: m.URN, Name: name, Type: m.Type, Start: started[m.Op+m.URN], End: end, Failed: failed}
+func end(m struct{ Op, URN, Type string }, started map[string]StepEvent, e StepEvent) StepEvent {
+	begin := started[m.Op+m.URN]
+	e.Start, e.Began = begin.Start, begin.Began
+	e.Op, e.URN, e.Type = m.Op, m.URN, m.Type
+	e.Name = m.URN[strings.LastIndex(m.URN, "::")+2:]
+	return e
 }

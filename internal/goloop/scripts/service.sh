@@ -24,7 +24,10 @@ apply() {
       running_other_binary && restart=true
       ;;
   esac
-  systemctl is-enabled -q icon-node.service 2>/dev/null || { systemctl enable -q icon-node.service && changed "icon-node.service enabled"; }
+  systemctl is-enabled -q icon-node.service 2>/dev/null || {
+    systemctl enable -q icon-node.service
+    changed "icon-node.service enabled"
+  }
   if ! systemctl is-active -q icon-node.service; then
     systemctl start icon-node.service
     changed "icon-node.service started"

@@ -18,7 +18,10 @@ apply() {
     systemctl daemon-reload
     restart=true
   fi
-  systemctl is-enabled -q icon-sentry.service 2>/dev/null || { systemctl enable -q icon-sentry.service && changed "icon-sentry.service enabled"; }
+  systemctl is-enabled -q icon-sentry.service 2>/dev/null || {
+    systemctl enable -q icon-sentry.service
+    changed "icon-sentry.service enabled"
+  }
   if ! systemctl is-active -q icon-sentry.service; then
     systemctl start icon-sentry.service
     changed "icon-sentry.service started"

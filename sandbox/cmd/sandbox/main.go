@@ -5,23 +5,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/insight-icon/pulumi-icon/sandbox"
-	"github.com/insight-icon/pulumi-icon/sandbox/lab"
 )
 
-const usage = `usage: sandbox up|report|down
+const usage = `usage: sandbox up|report|down|bench|tools
 
   up      makes what is missing (tools, hosts, network), runs pulumi up --stack sandbox, and reports
   report  asks nodes and network again and scans the P-Rep from the internet segment
-  down    removes hosts, segments and the stack; tools and images are kept for the next time
+  down    removes hosts, segments and stacks, those of interrupted tests too; tools and images are kept for the next time
+  bench   measures a deployment on hosts of its own, and removes them
+  tools   builds what is missing of pulumi, its plugins and goloop, and says where they are
 
 State is kept in .sandbox, or in the directory that $ICON_SANDBOX_DIR names. Needs root on a Debian 12 machine with Go.
 `
@@ -42,7 +43,7 @@ func main() {
 func run(ctx context.Context, args []string) error {
 	if len(args) != 1 {
 		fmt.Fprint(os.Stderr, usage)
-		return errors.New("one word is wanted: up, report or down")
+		return errors.New("one word is wanted: up, report, down, bench or tools")
 	}
 	if os.Geteuid() != 0 {
 		return errors.New("the sandbox boots hosts of its own: it needs root (sudo make …)")
@@ -51,7 +52,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := install(ctx, lab.Packages()); err != nil {
+	if err := install(ctx, project); err != nil {
 		return err
 	}
 	s, err := sandbox.Open(sandbox.Options{Project: project, Progress: progress, Output: os.Stdout})
@@ -70,15 +71,23 @@ func run(ctx context.Context, args []string) error {
 		}
 		return report(ctx, s)
 	case "down":
-		return s.Down(ctx)
+		return s.DownAll(ctx)
+	case "bench":
+		return bench(ctx, project)
+	case "tools":
+		if err := s.Prepare(ctx); err != nil {
+			return err
+		}
+		fmt.Printf("pulumi  %s\ngoloop  %s\n", s.Tools.Pulumi, s.Tools.Goloop)
+		return nil
 	default:
 		fmt.Fprint(os.Stderr, usage)
-		return fmt.Errorf("%q is not known: up, report or down", args[0])
+		return fmt.Errorf("%q is not known: up, report, down, bench or tools", args[0])
 	}
 }
 
 func report(ctx context.Context, s *sandbox.Sandbox) error {
-	r, err := s.Look(ctx, window)
+	r, err := s.Look(ctx, window, true)
 	if err != nil {
 		return err
 	}
@@ -87,6 +96,30 @@ func report(ctx context.Context, s *sandbox.Sandbox) error {
 		return fmt.Errorf("%d problem(s), see above", len(r.Problems))
 	}
 	return nil
+}
+
+// bench measures on a sandbox of its own, so that one that is up is left alone.
+func bench(ctx context.Context, project string) error {
+	s, err := sandbox.Open(sandbox.Options{
+		Project: project, Stack: "bench", Lab: "bench", Progress: progress,
+		Internet: netip.MustParsePrefix("10.77.31.0/24"), Private: netip.MustParsePrefix("10.77.32.0/24"),
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.Down(ctx); err != nil {
+		return err
+	}
+	if err := s.Prepare(ctx); err != nil {
+		return err
+	}
+	progress("measuring a deployment")
+	f, err := s.Measure(ctx)
+	if err == nil {
+		f.Write(os.Stdout)
+	}
+	// Interrupted or not, the hosts go.
+	return errors.Join(err, s.Down(context.WithoutCancel(ctx)))
 }
 
 var begin = time.Now()
@@ -111,25 +144,12 @@ func projectRoot() (string, error) {
 	}
 }
 
-// install gets the Debian packages that the lab needs and the machine lacks.
-func install(ctx context.Context, packages []string) error {
-	var missing []string
-	for _, p := range packages {
-		out, err := exec.CommandContext(ctx, "dpkg-query", "-W", "-f", "${db:Status-Status}", p).Output()
-		if err != nil || string(out) != "installed" {
-			missing = append(missing, p)
-		}
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	progress("installing %s", strings.Join(missing, " "))
-	for _, args := range [][]string{{"update", "-qq"}, append([]string{"install", "-y", "-qq", "--no-install-recommends"}, missing...)} {
-		cmd := exec.CommandContext(ctx, "apt-get", args...)
-		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("apt-get %s: %w\n%s", strings.Join(args, " "), err, out)
-		}
+// install gets the Debian packages that the sandbox needs and the machine lacks.
+func install(ctx context.Context, project string) error {
+	cmd := exec.CommandContext(ctx, "bash", filepath.Join(project, "sandbox", "install-packages.sh"))
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("sandbox/install-packages.sh: %w", err)
 	}
 	return nil
 }
