@@ -36,9 +36,11 @@ type NodeArgs struct {
 	Chain Chain
 	// Seeds are the addresses ("host:port") where the network is found. Required, at least one, unless Relays is set.
 	Seeds pulumi.StringArrayInput
-	// Relays are the private addresses of sentries that lead to the network's seeds (SentryLayer.Relays). The node knows them under one
-	// name: goloop loses its connection when it reaches one seed by two addresses, and tries the addresses of one name in turn.
-	Relays pulumi.StringArrayInput
+	// Relays are the private addresses of sentries that lead to the network's seeds (SentryLayer.Relays), and RelayedSeeds is the number
+	// of those seeds, required with Relays. The node knows the sentries under one name: goloop loses its connection when it reaches one
+	// seed by two addresses, and tries the addresses of one name in turn.
+	Relays       pulumi.StringArrayInput
+	RelayedSeeds int
 	// Announce is the address ("host:port") that other nodes are told. Required.
 	Announce pulumi.StringInput
 	// Key is the host's software and key; if nil, it is made from Software, Import and Wipe.
@@ -63,6 +65,9 @@ func (a *NodeArgs) validate() error {
 	}
 	if (a.Seeds == nil) == (a.Relays == nil) {
 		errs = append(errs, errors.New("Seeds, Relays: exactly one of them is required"))
+	}
+	if (a.Relays == nil) != (a.RelayedSeeds == 0) {
+		errs = append(errs, errors.New("Relays, RelayedSeeds: both or none of them are required"))
 	}
 	if a.Announce == nil {
 		errs = append(errs, errors.New("Announce is required"))
@@ -130,6 +135,7 @@ func runNode(ctx *pulumi.Context, name string, a *NodeArgs, role goloop.Role, rp
 	rendered := pulumi.All(a.Announce, orNone(a.Seeds), orNone(a.Relays)).ApplyT(func(in []any) (map[string]string, error) {
 		s := a.settings(role, rpcListen)
 		s.Announce, s.Seeds, s.Relays = in[0].(string), in[1].([]string), in[2].([]string)
+		s.RelayedSeeds = a.RelayedSeeds
 		return render(key, s, a.Chain)
 	}).(pulumi.StringMapOutput)
 	value := func(key string) pulumi.StringOutput { return rendered.MapIndex(pulumi.String(key)) }
@@ -142,8 +148,9 @@ func runNode(ctx *pulumi.Context, name string, a *NodeArgs, role goloop.Role, rp
 		},
 		Files: map[string]pulumi.StringInput{"icon-node.service": value("unit"), "hosts": value("hosts")},
 	}
-	if key.runtime() == "container" {
+	if c := key.args.Software.Container; c != nil {
 		service.Files["node.env"] = value("env")
+		service.Vars["ENGINE"], service.Vars["IMAGE"] = pulumi.String(c.engine()), pulumi.String(c.Image)
 	} else {
 		service.Files["genesis.b64"] = value("genesis")
 	}
@@ -154,6 +161,7 @@ func runNode(ctx *pulumi.Context, name string, a *NodeArgs, role goloop.Role, rp
 		Name: "verify", Script: goloop.VerifyScript, Timeout: timeout + time.Minute,
 		Vars: map[string]pulumi.StringInput{
 			"CID": pulumi.String(a.Chain.CID), "SEEDS": value("seeds"), "TIMEOUT": seconds,
+			"DATA_DIR": pulumi.String(a.Host.Spec.Data.Dir), "RUNTIME": pulumi.String(key.runtime()),
 			// Verified anew whenever these change.
 			"UNIT": value("unit"), "HOSTS": value("hosts"),
 		},

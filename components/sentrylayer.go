@@ -3,11 +3,15 @@ package components
 import (
 	"errors"
 	"fmt"
+	"net"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/insight-icon/pulumi-icon/components/platform"
+	"github.com/insight-icon/pulumi-icon/internal/goloop"
 	"github.com/insight-icon/pulumi-icon/internal/remote"
 	"github.com/insight-icon/pulumi-icon/internal/sentry"
 )
@@ -46,7 +50,7 @@ type SentryLayerArgs struct {
 	PRep pulumi.StringInput
 	// CID is the network's chain id, hexadecimal ("0x…"). Required: first packets for another network are refused.
 	CID string
-	// Relay leads the plan's own nodes to the network's seeds, from port 7101 of each sentry's private address, so that they need no
+	// Relay leads the plan's own nodes to the network's seeds, from the ports 7101 and up (one for each seed) of each sentry's private address, so that they need no
 	// way out of their own. Seeds ("host:port") are required with it.
 	Relay bool
 	Seeds []string
@@ -79,8 +83,8 @@ func (a *SentryLayerArgs) validate() error {
 	if a.CID == "" {
 		errs = append(errs, errors.New("CID is required"))
 	}
-	if a.Relay && len(a.Seeds) == 0 {
-		errs = append(errs, errors.New("Seeds: at least one is required with Relay"))
+	if n := len(a.Seeds); a.Relay && (n == 0 || n > goloop.MaxSeeds) {
+		errs = append(errs, fmt.Errorf("Seeds: %d given, with Relay 1 to %d are required", n, goloop.MaxSeeds))
 	}
 	l := a.Limits.withDefaults()
 	if l.P2PPerSource > l.P2PConnections || l.APIPerSource > l.APIConnections {
@@ -125,17 +129,27 @@ func (a *SentryLayerArgs) run(ctx *pulumi.Context, name string, h *platform.Host
 	if err != nil {
 		return err
 	}
-	relay := pulumi.String("").ToStringOutput()
-	if a.Relay {
-		relay = h.PrivateAddress
-	}
+	relays := h.PrivateAddress.ApplyT(func(address string) string {
+		var all []string
+		for _, port := range a.relayPorts() {
+			all = append(all, net.JoinHostPort(address, strconv.Itoa(port)))
+		}
+		return strings.Join(all, " ")
+	}).(pulumi.StringOutput)
 	_, err = h.Session.Run(ctx, name+"-verify", remote.Step{
 		Name: "verify", Script: sentry.VerifyScript, Timeout: time.Minute,
-		Vars: map[string]pulumi.StringInput{"API": pulumi.String(fmt.Sprint(len(a.Citizens) > 0)), "RELAY": relay},
+		Vars: map[string]pulumi.StringInput{"API": pulumi.String(fmt.Sprint(len(a.Citizens) > 0)), "RELAYS": relays},
 		// Verified anew whenever the configuration changes.
 		Files: map[string]pulumi.StringInput{"haproxy.cfg": config},
 	}, pulumi.Parent(parent))
 	return err
+}
+
+func (a *SentryLayerArgs) relayPorts() []int {
+	if !a.Relay {
+		return nil
+	}
+	return goloop.RelayPorts(len(a.Seeds))
 }
 
 func (a *SentryLayerArgs) config(h *platform.Host) pulumi.StringOutput {

@@ -140,7 +140,7 @@ func (s *Sandbox) Look(ctx context.Context, window int64, scans bool) (*Report, 
 
 // peersOfPRep lists the other ends of the P-Rep's P2P connections and names those that are no sentry.
 func (s *Sandbox) peersOfPRep(ctx context.Context, r *Report) error {
-	out, err := s.Lab.Exec(ctx, PRepHost, nil, "ss", "-Htn", "state", "established", "( sport = :7100 or dport = :7101 or dport = :7100 )")
+	out, err := s.Lab.Exec(ctx, PRepHost, nil, "ss", "-Htn", "state", "established", "( sport = :7100 or ( dport >= :7100 and dport <= :7132 ) )")
 	if err != nil {
 		return err
 	}

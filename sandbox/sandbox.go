@@ -286,7 +286,7 @@ func (s *Sandbox) config() (map[string]any, error) {
 		"topology": "sentry-fronted", "platform": "hosts",
 		"network": map[string]any{
 			"profile": "custom", "name": "sandbox", "cid": s.Peers.CID, "nid": s.Peers.CID, "genesis": s.relative(s.Peers.Genesis()),
-			"seeds": []string{peers.Seed(s.inet(10))},
+			"seeds": peers.Seeds(s.inet(10)),
 		},
 		"administrators": []string{admin},
 		"maintenance":    map[string]any{"to": []string{admin}},

@@ -63,8 +63,9 @@ type Network struct {
 	NID string `json:"nid,omitempty"`
 	// Genesis is the path of the custom network's genesis storage (zip), relative to the Pulumi project. Custom only, required there.
 	Genesis string `json:"genesis,omitempty"`
-	// Seeds are the addresses ("host:port") where a node finds the network. Required for custom; for a public profile they replace
-	// the profile's own.
+	// Seeds are the addresses ("host:port") where a node finds the network, at most 32. Required for custom; for a public profile they
+	// replace the profile's own. Citizens need a pure seed among them, since validators refuse them; a sealed P-Rep (prep.egress) needs a
+	// validator among them, since validators do not ask the seeds that hang on them for other validators.
 	Seeds []string `json:"seeds,omitempty"`
 	// Platform is goloop's service platform of the custom network: "basic" (default) or "icon". Custom only.
 	Platform string `json:"platform,omitempty"`
@@ -204,8 +205,6 @@ type Machine struct {
 	HostKey string `json:"hostKey"`
 	// Bastion overrides that of Hosts.
 	Bastion *Bastion `json:"bastion,omitempty"`
-	// Zone says which machines fail together (rack, room, provider). Optional.
-	Zone string `json:"zone,omitempty"`
 }
 
 // Bastion is a jump host. The same key logs in there.

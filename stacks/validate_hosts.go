@@ -11,7 +11,6 @@ import (
 var (
 	machinePattern = regexp.MustCompile(`^[a-z][a-z0-9-]{0,39}$`)
 	userPattern    = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
-	zonePattern    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 )
 
 const userForm = `a login: lower-case letters, digits, "_" and "-", at most 32`
@@ -50,9 +49,6 @@ func (c *Config) validateHosts(p *collector) {
 }
 
 func (m Machine) validate(p *collector, path string, once *unique) {
-	if m.Zone != "" {
-		p.matches(under(path, "zone"), m.Zone, zonePattern, `letters, digits, ".", "_" and "-", at most 63`)
-	}
 	addressGood, addressOwn := false, true
 	if m.Address == "" {
 		p.missing(under(path, "address"), "the IPv4 address or the name where SSH reaches the machine")

@@ -10,6 +10,9 @@ var (
 	hexPattern         = regexp.MustCompile(`^0x(0|[1-9a-f][0-9a-f]{0,15})$`)
 )
 
+// maxSeeds is the number of the sentries' relay ports, 7101 to 7132.
+const maxSeeds = 32
+
 func (c *Config) validateNetwork(p *collector) {
 	n := c.Network
 	if n.Profile == "" {
@@ -17,6 +20,9 @@ func (c *Config) validateNetwork(p *collector) {
 		return
 	}
 	p.oneOf("network.profile", n.Profile, NetworkMainnet, NetworkLisbon, NetworkBerlin, NetworkCustom)
+	if len(n.Seeds) > maxSeeds {
+		p.add("network.seeds", "names %d seeds; wanted at most %d (sentries relay each of them on a port of its own)", len(n.Seeds), maxSeeds)
+	}
 	for i, seed := range n.Seeds {
 		p.endpoint(item("network.seeds", i), seed)
 	}

@@ -37,6 +37,11 @@ func (c *Config) validatePRep(p *collector) {
 		}
 	case TopologySentryFronted:
 		p.oneOf("prep.egress", prep.Egress, "sealed", "routed")
+		if _, public := publicProfiles()[c.Network.Profile]; public && prep.Egress == "sealed" && len(c.Network.Seeds) == 0 {
+			p.missing("network.seeds", "the network's seed and at least one validator (\"host:port\" of a P-Rep, as in its p2pEndpoint), since "+
+				"icon:prep.egress is sealed: validators find a P-Rep that dials nobody only through another validator. Or set "+
+				"icon:prep.egress to routed, if a route of yours hides the P-Rep's address")
+		}
 		if prep.Announce != "" {
 			p.add("prep.announce", "would show the P-Rep that the sentries hide; remove it: icon:sentries.announce is what validators are told")
 		}

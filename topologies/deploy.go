@@ -145,7 +145,7 @@ func (d *deployment) nodeArgs(host string, node Node) components.NodeArgs {
 		LogLevel: d.plan.LogLevel, SyncTimeout: time.Duration(d.plan.SyncTimeout) * time.Second,
 	}
 	if node.ThroughSentries {
-		args.Relays = d.layer.Relays
+		args.Relays, args.RelayedSeeds = d.layer.Relays, len(n.Seeds)
 	} else {
 		args.Seeds = pulumi.ToStringArray(n.Seeds)
 	}

@@ -22,7 +22,7 @@ func sentryFronted(c *stacks.Config) *Plan {
 	publishAPI := c.Citizens != nil && (c.Sentries.API == nil || *c.Sentries.API)
 	ports := []int{sentry.P2PPort}
 	if sealed {
-		ports = append(ports, sentry.RelayPort)
+		ports = append(ports, goloop.RelayPorts(len(p.Network.Seeds))...)
 	}
 	if publishAPI {
 		ports = append(ports, sentry.APIPort)
@@ -58,7 +58,7 @@ func (p *Plan) sentryEdges(c *stacks.Config, publishAPI bool) {
 		p.allow(platform.NetworkParty(c.Citizens.APIFrom...), citizens, "tcp", "API users of the operator", goloop.RPCPort)
 	}
 	if s.Relay {
-		p.allow(platform.HostParty(nodes...), sentries, "tcp", "the network's seeds, relayed", sentry.RelayPort)
+		p.allow(platform.HostParty(nodes...), sentries, "tcp", "the network's seeds, relayed", goloop.RelayPorts(len(p.Network.Seeds))...)
 		p.allow(sentries, platform.Anywhere(), "tcp", "the network's seeds", p.networkPorts()...)
 	} else {
 		p.allowDialling(nodes...)

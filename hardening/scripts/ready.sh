@@ -80,10 +80,19 @@ check_ports() {
     while read -r listener; do
       [[ -n $listener ]] || continue
       pid=$(sed -n 's/.*pid=\([0-9]*\).*/\1/p' <<<"$listener")
-      if [[ -n $pid ]] && grep -qE '/icon-(node|sentry)\.service' "/proc/$pid/cgroup"; then continue; fi
+      if [[ -n $pid ]] && ours "$pid"; then continue; fi
       problem "port $port/tcp is taken by $(owner "$pid"): stop it, or give this role another host"
     done < <(ss -Hltnp "sport = :$port" | sort -u)
   done
+}
+
+# A node under docker is in a control group of docker's, which is named by the container.
+ours() {
+  local container
+  if grep -qE '/icon-(node|sentry)\.service' "/proc/$1/cgroup"; then return 0; fi
+  command -v docker >/dev/null || return 1
+  container=$(docker container inspect -f '{{.Id}}' icon-node 2>/dev/null) || return 1
+  grep -qF "$container" "/proc/$1/cgroup"
 }
 
 owner() {

@@ -7,7 +7,7 @@ set -Eeuo pipefail
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive
 umask 022
 
-CHANGED=0
+CHANGED=0 FAILED=false
 
 # summary KEY=VALUE: a line of the step's result.
 summary() { printf '%s\n' "$1" >&3; }
@@ -15,6 +15,7 @@ summary() { printf '%s\n' "$1" >&3; }
 # fail TEXT: ends the step with a message for the operator.
 fail() {
   trap - ERR
+  FAILED=true
   printf 'FAIL: %s\n' "$1"
   printf 'host %s, step %s: %s\n' "$HOST" "$STEP" "$1" >&4
   exit 1
@@ -23,6 +24,7 @@ fail() {
 # fail_log TEXT: the same, with the last lines of the step's log.
 fail_log() {
   trap - ERR
+  FAILED=true
   {
     printf 'host %s, step %s: %s\n' "$HOST" "$STEP" "$1"
     printf -- '--- last lines of %s on the host:\n' "$LOG"
@@ -103,14 +105,22 @@ on_error() {
   fail_log "line $line ended with $code: ${command%%$'\n'*}"
 }
 
+# on_exit takes the step's files away, and speaks for a bash that ends without a word, where a variable is not set for example.
+on_exit() {
+  local code=$1
+  rm -rf "$STEP_DIR"
+  [[ $code -eq 0 || $FAILED == true ]] || fail_log "ended with $code"
+}
+
 main() {
   local half=$1
-  HOST=$2 STEP=$3 STEP_DIR=$4 SSH_CLIENT_ADDRESS=${5%% *} SSH_SERVER_PORT=${5##* }
+  HOST=$2 STEP=$3 SSH_CLIENT_ADDRESS=${4%% *} SSH_SERVER_PORT=${4##* }
   export HOST STEP STEP_DIR SSH_CLIENT_ADDRESS SSH_SERVER_PORT
   LOG=/var/log/icon/$STEP.log
   exec 3>&1 4>&2
   [[ $EUID -eq 0 ]] || fail "needs root: let the login user be root, or one with sudo without a password"
   install -d -m 0750 /var/log/icon
+  install -d -m 0700 /run/icon
   # One step at a time on a host, whoever deploys.
   trap 'fail "was still waiting for another step on this host when its time limit was over"' TERM
   exec 9>/run/icon/lock
@@ -119,6 +129,8 @@ main() {
   exec >>"$LOG" 2>&1
   chmod 0640 "$LOG"
   trap 'on_error $? $LINENO "$BASH_COMMAND"' ERR
+  STEP_DIR=$(mktemp -d "/run/icon/$STEP.XXXXXX")
+  trap 'on_exit $?' EXIT
   local begin=${EPOCHREALTIME/./}
   printf '=== %s %s %s\n' "$(date -u +%FT%TZ)" "$STEP" "$half"
   trap 'fail_log "did not end within its time limit"' TERM

@@ -39,7 +39,8 @@ func Program(script string, vars, files map[string]string) (string, error) {
 	}
 	b.WriteString(":\n}\n")
 	b.WriteString(script)
-	b.WriteString("\nmain \"$@\"\n")
+	// Standard input is this very program; nothing that a step runs may read from it.
+	b.WriteString("\nmain \"$@\" </dev/null\n")
 	return b.String(), nil
 }
 
@@ -61,17 +62,14 @@ func writeFile(b *strings.Builder, name, content string) {
 	b.WriteString(enc + "\n" + end + "\n")
 }
 
-// launcher is the short command of a step. It says which host and step it is, because pulumi-command repeats it when it fails, saves the
-// program from standard input into a private file and runs it within the time limit. It holds nothing of the step's inputs.
+// launcher is the short command of a step: bash, within the time limit, with the program on standard input. It says which host and step
+// it is, because pulumi-command repeats it when it fails, and holds nothing of the step's inputs.
 func launcher(host, step, half string, timeout time.Duration, sudo bool) string {
-	inner := fmt.Sprintf(`umask 077; mkdir -p /run/icon && d=$(mktemp -d /run/icon/%[2]s.XXXXXX) && trap "rm -rf $d" EXIT && `+
-		`cat >"$d/program" && timeout -k 30 %[4]d bash "$d/program" %[3]s %[1]s %[2]s "$d" "$0" </dev/null`,
-		host, step, half, int(timeout.Seconds()))
-	sh := "sh"
+	command := fmt.Sprintf(`timeout -k 30 %d bash -s %s %s %s "$SSH_CONNECTION"`, int(timeout.Seconds()), half, host, step)
 	if sudo {
-		sh = "sudo -n sh"
+		command = "sudo -n " + command
 	}
-	return fmt.Sprintf(`%s -c %s "$SSH_CONNECTION"`, sh, Quote(inner))
+	return command
 }
 
 // Quote makes s one word of a POSIX shell.

@@ -15,11 +15,11 @@ import (
 )
 
 // dialErrorLimit is how often pulumi-command tries to connect: with its back-off (0.1 s, ×1.5, at most 5 s) 20 tries take more than a
-// minute, enough for a host that is rebooting.
+// minute, enough for a host that is rebooting, and less than three for one that is silent.
 const dialErrorLimit = 20
 
-// perDialTimeout bounds each try, in seconds.
-const perDialTimeout = 15
+// perDialTimeout bounds each try, in seconds. A host that answers at all does so within one or two.
+const perDialTimeout = 5
 
 // NewProvider makes the pulumi-command provider that the steps of a stack run with. Programs that disable default providers, as this
 // project does, pass it to their components with pulumi.Provider.

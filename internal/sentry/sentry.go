@@ -20,8 +20,6 @@ const (
 	P2PPort = 7100
 	// APIPort is where users reach the citizens.
 	APIPort = 9000
-	// RelayPort is where our own nodes, on the private side, reach the network's seeds.
-	RelayPort = goloop.RelayPort
 )
 
 // Unit supervises HAProxy; Debian's own haproxy.service is left alone and off.
@@ -54,8 +52,8 @@ type Settings struct {
 //go:embed scripts/service.sh
 var ServiceScript string
 
-// VerifyScript is the step "verify" of a sentry: it is up and refuses what it must. Its variables: API ("true" or "false"), RELAY
-// (the relay's address or "").
+// VerifyScript is the step "verify" of a sentry: it is up and refuses what it must. Its variables: API ("true" or "false"),
+// RELAYS (the relays' listeners, "address:port", separated by spaces).
 //
 //go:embed scripts/verify.sh
 var VerifyScript string
@@ -73,6 +71,7 @@ func Config(s Settings) (string, error) {
 		Channel      string
 		ChannelBytes int
 		NeedBytes    int
+		RelayPorts   []int
 		MaxConn      int
 		BodyBytes    int
 		NamedSeeds   bool
@@ -80,8 +79,9 @@ func Config(s Settings) (string, error) {
 		Settings:     s,
 		Channel:      channelBytes(s.CID),
 		ChannelBytes: len(channelBytes(s.CID)) / 2,
+		RelayPorts:   goloop.RelayPorts(len(s.Seeds)),
 		NeedBytes:    headerBytes + len(channelBytes(s.CID))/2,
-		MaxConn:      s.Limits.P2PConnections + s.Limits.APIConnections + relayConnections,
+		MaxConn:      s.Limits.P2PConnections + s.Limits.APIConnections + relayConnections*len(s.Seeds),
 		BodyBytes:    s.Limits.APIBodyKiB * 1024,
 		NamedSeeds:   s.PrivateAddress != "" && slices.ContainsFunc(s.Seeds, isName),
 	})
@@ -100,8 +100,8 @@ func isName(seed string) bool {
 const (
 	// headerBytes is the length of the packet header that comes before the first packet's payload.
 	headerBytes = 30
-	// relayConnections is what the private side may take: a few nodes with a few seeds each.
-	relayConnections = 200
+	// relayConnections is what the private side may take for each seed: as many nodes.
+	relayConnections = 100
 )
 
 // channelBytes is how goloop's first packet names the network: a msgpack array of four whose first element is the chain id as

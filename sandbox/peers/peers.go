@@ -164,8 +164,11 @@ func (n *Network) Host(name string, address netip.Addr, announced string, sentri
 	return lab.HostSpec{Name: name, Internet: address, Files: files}
 }
 
-// Seed is where the network is found, on the host with this address.
-func Seed(address netip.Addr) string { return fmt.Sprintf("%s:%d", address, firstPort+len(names)-1) }
+// Seeds are where the network is found on the host with this address: its seed and one of its validators. Citizens need a seed,
+// because validators refuse them; a P-Rep needs a validator, because those do not ask the seeds that hang on them for other validators.
+func Seeds(address netip.Addr) []string {
+	return []string{fmt.Sprintf("%s:%d", address, firstPort+len(names)-1), fmt.Sprintf("%s:%d", address, firstPort)}
+}
 
 // Hosts is the host's /etc/hosts: the announced name has one address per sentry, as it would have in DNS.
 func Hosts(name, announced string, sentries []netip.Addr) []byte {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -86,6 +87,9 @@ func (h *Hosts) Validate(spec platform.NetworkSpec) error {
 		}
 		if m.HostKey == "" {
 			errs = append(errs, fmt.Errorf("%s.hostKey: missing: a host is never trusted on first sight", where))
+		}
+		if strings.HasPrefix(m.HostKey, "ssh-rsa ") {
+			errs = append(errs, fmt.Errorf("%s.hostKey: is an RSA key, which pulumi-command can only check by SHA-1 signatures: want the machine's ssh-ed25519 key", where))
 		}
 		if b := m.Bastion; b != nil && (b.Address == "" || b.HostKey == "") {
 			errs = append(errs, fmt.Errorf("%s.bastion: needs address and hostKey", where))

@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2154
 # The step "service" of a sentry: HAProxy with our configuration. A configuration that HAProxy refuses never replaces the running one;
-# a new one is taken by a reload that drops no connection.
+# a new one is taken by a reload, after which old connections have 15 minutes to end.
 
 apply() {
   packages haproxy

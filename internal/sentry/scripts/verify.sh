@@ -27,7 +27,8 @@ listening() {
   local sockets
   sockets=$(ss -Hltn)
   grep -q ':7100 ' <<<"$sockets" || return 1
-  [[ -z $RELAY ]] || grep -qF "$RELAY:7101 " <<<"$sockets" || return 1
+  local relay
+  for relay in $RELAYS; do grep -qF "$relay " <<<"$sockets" || return 1; done
   [[ $API != true ]] || grep -q ':9000 ' <<<"$sockets"
 }
 

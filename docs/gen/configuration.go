@@ -1,0 +1,150 @@
+package main
+
+import (
+	"fmt"
+	"go/ast"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+const intro = `# Configuration
+
+A stack is a file ` + "`stacks/Pulumi.<stack>.yaml`" + `; [the example](../stacks/Pulumi.hosts-example.yaml) is one to copy.
+It is read strictly: a key that is not here, a value of the wrong type, and values that contradict each other are errors, reported all at
+once, each with its full path and what is wanted. A key that is left out has its default; an empty value is never taken for "the default".
+
+`
+
+// words for Go's types.
+var words = map[string]string{
+	"string": "text", "bool": "boolean", "*bool": "boolean", "int": "number", "[]string": "list of text", "[]int": "list of numbers",
+	"map[string]string": "map of text",
+}
+
+// configuration is docs/configuration.md, from stacks.Config.
+func configuration(s *source) (string, error) {
+	c := &keys{source: s, sections: map[string]string{}}
+	top, err := c.table("Config", "icon:")
+	if err != nil {
+		return "", err
+	}
+	secrets, err := c.secrets()
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	b.WriteString(notice("stacks/config.go") + intro)
+	b.WriteString(top)
+	b.WriteString("\n## Secrets\n\nTheir values come by standard input, so that they stay out of the shell's history: " +
+		"`pulumi config set --secret icon:<key> < file`. A secret that is set in the clear is an error.\n\n" + secrets)
+	for _, name := range c.order {
+		b.WriteString(c.sections[name])
+	}
+	return b.String(), nil
+}
+
+// keys collects a section for each struct, once.
+type keys struct {
+	*source
+	sections map[string]string
+	order    []string
+}
+
+func (k *keys) table(of, prefix string) (string, error) {
+	fields, err := k.fields(of)
+	if err != nil {
+		return "", err
+	}
+	var rows [][]string
+	for _, f := range fields {
+		if f.keys[0] == "-" {
+			continue
+		}
+		kind, err := k.kind(f.types[0], prefix+f.keys[0])
+		if err != nil {
+			return "", err
+		}
+		if len(f.types) > 1 && code(f.types[1]) != code(f.types[0]) {
+			kind += ", " + words[code(f.types[1])]
+		}
+		paths := make([]string, len(f.keys))
+		for i, key := range f.keys {
+			paths[i] = "`" + prefix + key + "`"
+		}
+		what, need := split(inKeys(f.doc, f.names, fields))
+		rows = append(rows, []string{strings.Join(paths, ", "), kind, cell(need), cell(what)})
+	}
+	return table([]string{"key", "type", "required, default", "is"}, rows), nil
+}
+
+// kind is a word for a type; for a struct it makes the section, too.
+func (k *keys) kind(t ast.Expr, path string) (string, error) {
+	name := code(t)
+	if word, ok := words[name]; ok {
+		return word, nil
+	}
+	bare, isMap := strings.CutPrefix(name, "map[string]")
+	bare = strings.TrimPrefix(bare, "*")
+	word := "object"
+	if isMap {
+		word, path = "map of objects", path+".<name>"
+	}
+	if _, done := k.sections[bare]; !done {
+		k.sections[bare] = ""
+		k.order = append(k.order, bare)
+		rows, err := k.table(bare, path+".")
+		if err != nil {
+			return "", err
+		}
+		k.sections[bare] = fmt.Sprintf("\n<a id=\"%s\"></a>\n\n## %s\n\n%s\n\n%s", strings.ToLower(bare), "`"+path+"`", k.docs[bare], rows)
+	}
+	return fmt.Sprintf("[%s](#%s)", word, strings.ToLower(bare)), nil
+}
+
+var keyName = regexp.MustCompile(`\bKey (icon:\w+)`)
+
+func (k *keys) secrets() (string, error) {
+	fields, err := k.fields("Secrets")
+	if err != nil {
+		return "", err
+	}
+	others, err := k.fields("Config")
+	if err != nil {
+		return "", err
+	}
+	var rows [][]string
+	for _, f := range fields {
+		key := keyName.FindStringSubmatch(f.doc)
+		if key == nil {
+			return "", fmt.Errorf("Secrets.%s: its comment names no key (\"Key icon:…\")", f.names[0])
+		}
+		what, need := split(inKeys(f.doc, f.names, slices.Concat(fields, others)))
+		rows = append(rows, []string{"`" + key[1] + "`", "secret text", cell(need), cell(what)})
+	}
+	return table([]string{"key", "type", "required, default", "is"}, rows), nil
+}
+
+var goName = regexp.MustCompile(`\b[A-Z]\w*\b`)
+
+// inKeys is a comment with the names of Go's fields as the stack file writes them: those that it is about, and others that can be no
+// plain word.
+func inKeys(doc string, about []string, siblings []field) string {
+	keyOf := map[string]string{}
+	for _, f := range siblings {
+		for i, name := range f.names {
+			if slices.Contains(about, name) || strings.ToLower(name[1:]) != name[1:] {
+				keyOf[name] = f.keys[i]
+				if key := keyName.FindStringSubmatch(f.doc); key != nil {
+					keyOf[name] = key[1]
+				}
+			}
+		}
+	}
+	return goName.ReplaceAllStringFunc(doc, func(word string) string {
+		if key := keyOf[word]; key != "" {
+			return "`" + key + "`"
+		}
+		return word
+	})
+}

@@ -1,0 +1,144 @@
+//go:build sandbox
+
+// Package e2e deploys the project for real: real hosts, real SSH, the real Pulumi engine, a real network of goloop nodes. Needs root
+// on a Debian 12 machine; takes minutes.
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/insight-icon/pulumi-icon/sandbox"
+	"github.com/insight-icon/pulumi-icon/sandbox/engine"
+)
+
+var box *sandbox.Sandbox
+
+func TestMain(m *testing.M) {
+	sandbox.ServeIfAsked()
+	os.Exit(run(m))
+}
+
+// run makes the hosts that all tests share, and removes them whatever happens.
+func run(m *testing.M) int {
+	project, err := filepath.Abs("../..")
+	if err != nil {
+		return fail(err)
+	}
+	begin := time.Now()
+	box, err = sandbox.Open(sandbox.Options{
+		Project: project, Stack: "e2e", Lab: "e2e",
+		Internet: netip.MustParsePrefix("10.77.11.0/24"), Private: netip.MustParsePrefix("10.77.12.0/24"),
+		Progress: func(format string, args ...any) {
+			fmt.Printf("[%5.1f s] %s\n", time.Since(begin).Seconds(), fmt.Sprintf(format, args...))
+		},
+	})
+	if err != nil {
+		return fail(err)
+	}
+	ctx := context.Background()
+	// What an interrupted run left.
+	if err := box.Down(ctx); err != nil {
+		return fail(err)
+	}
+	defer func() {
+		if err := box.Down(ctx); err != nil {
+			fail(err)
+		}
+	}()
+	return m.Run()
+}
+
+func fail(err error) int {
+	fmt.Fprintln(os.Stderr, err)
+	return 1
+}
+
+// must ends the test on an error.
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// on runs a shell command on a host, not by SSH, and gives what it printed.
+func on(t *testing.T, host, command string) string {
+	t.Helper()
+	out, err := box.Lab.Exec(t.Context(), host, nil, "bash", "-c", command)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(out)
+}
+
+// up configures the layout and runs pulumi up.
+func up(t *testing.T) *engine.Result {
+	t.Helper()
+	must(t, box.Configure(t.Context()))
+	result, err := box.Engine.Up(t.Context())
+	must(t, err)
+	return result
+}
+
+// refused configures the layout, runs pulumi with the given command, which must fail, and gives what it said.
+func refused(t *testing.T, run func(context.Context, ...string) (*engine.Result, error)) (*engine.Result, string) {
+	t.Helper()
+	must(t, box.Configure(t.Context()))
+	result, err := run(t.Context())
+	if err == nil {
+		t.Fatalf("went through, but must be refused:\n%s", result.Output)
+	}
+	return result, err.Error()
+}
+
+// contains reports which of the parts a text lacks.
+func contains(t *testing.T, text string, parts ...string) {
+	t.Helper()
+	for _, p := range parts {
+		if !strings.Contains(text, p) {
+			t.Errorf("does not say %q:\n%s", p, text)
+		}
+	}
+}
+
+// names of what an update changed, "op name" each.
+func changes(r *engine.Result) []string {
+	var all []string
+	for _, s := range r.Changed() {
+		all = append(all, s.Op+" "+s.Name)
+	}
+	return all
+}
+
+func stepOf(t *testing.T, r *engine.Result, name string) engine.StepEvent {
+	t.Helper()
+	for _, s := range r.Steps {
+		if s.Name == name {
+			return s
+		}
+	}
+	t.Fatalf("the update has no step %s: %v", name, changes(r))
+	return engine.StepEvent{}
+}
+
+// healthy looks at the installation: heights, proposals and peers.
+func healthy(t *testing.T) { look(t, false) }
+
+// hidden looks at the P-Rep's address from the internet segment as well.
+func hidden(t *testing.T) { look(t, true) }
+
+func look(t *testing.T, scans bool) {
+	t.Helper()
+	r, err := box.Look(t.Context(), 12, scans)
+	must(t, err)
+	for _, p := range r.Problems {
+		t.Error(p)
+	}
+}
