@@ -105,8 +105,8 @@ func NewNetwork(ctx *pulumi.Context, name string, args *NetworkArgs, opts ...pul
 	names := pulumi.StringArray{}
 	for _, spec := range args.Hosts {
 		h := hosts[spec.Name]
-		all := append([]platform.Edge{administration(spec, args.Administrators)}, edges[spec.Name]...)
-		if err := secure(ctx, name+"-"+spec.Name, h, firewallOf(spec.Name, all, hosts), args.Administrators); err != nil {
+		firewall := firewallOf(spec.Name, edges[spec.Name], hosts, login(spec, args.Administrators))
+		if err := secure(ctx, name+"-"+spec.Name, h, firewall, args.Administrators); err != nil {
 			return nil, err
 		}
 		names = append(names, pulumi.String(spec.Name))
@@ -142,10 +142,8 @@ func secure(ctx *pulumi.Context, name string, h *platform.Host, firewall pulumi.
 	return err
 }
 
-func administration(h platform.HostSpec, networks []string) platform.Edge {
-	return platform.Edge{
-		From: platform.NetworkParty(networks...), To: platform.HostParty(h.Name), Protocol: "tcp", Ports: sshPorts(h), Why: "administrators",
-	}
+func login(h platform.HostSpec, networks []string) hardening.Rule {
+	return hardening.Rule{Protocol: "tcp", Ports: sshPorts(h), Networks: networks, Why: "administrators"}
 }
 
 func sshPorts(h platform.HostSpec) []int {
@@ -167,7 +165,7 @@ func indexEdges(edges []platform.Edge) map[string][]platform.Edge {
 }
 
 // firewallOf renders a host's firewall once the addresses of the hosts at the other ends are known.
-func firewallOf(name string, edges []platform.Edge, hosts map[string]*platform.Host) pulumi.StringOutput {
+func firewallOf(name string, edges []platform.Edge, hosts map[string]*platform.Host, ssh hardening.Rule) pulumi.StringOutput {
 	addresses := pulumi.StringMap{}
 	add := func(peers []string) {
 		for _, peer := range peers {
@@ -184,7 +182,9 @@ func firewallOf(name string, edges []platform.Edge, hosts map[string]*platform.H
 		}
 	}
 	return addresses.ToStringMapOutput().ApplyT(func(address map[string]string) (string, error) {
-		text, err := FirewallOf(name, edges, address).Render()
+		f := FirewallOf(name, edges, address)
+		f.SSH = ssh
+		text, err := f.Render()
 		if err != nil {
 			return "", fmt.Errorf("firewall of host %s: %w", name, err)
 		}
@@ -192,7 +192,7 @@ func firewallOf(name string, edges []platform.Edge, hosts map[string]*platform.H
 	}).(pulumi.StringOutput)
 }
 
-// FirewallOf is the firewall of one host, from the edges that it is part of and the private addresses of the plan's hosts.
+// FirewallOf is the firewall of one host but for SSH, from the edges that it is part of and the private addresses of the plan's hosts.
 func FirewallOf(host string, edges []platform.Edge, address map[string]string) hardening.Firewall {
 	var f hardening.Firewall
 	for _, e := range edges {

@@ -50,8 +50,8 @@ type SentryLayerArgs struct {
 	PRep pulumi.StringInput
 	// CID is the network's chain id, hexadecimal ("0x…"). Required: first packets for another network are refused.
 	CID string
-	// Relay leads the plan's own nodes to the network's seeds, from the ports 7101 and up (one for each seed) of each sentry's private address, so that they need no
-	// way out of their own. Seeds ("host:port") are required with it.
+	// Relay leads the plan's own nodes to the network's seeds, so that they need no way out of their own: from the ports 7101 and up, one
+	// for each seed, of each sentry's private address. Seeds ("host:port", at most 32) are required with it.
 	Relay bool
 	Seeds []string
 	// Citizens answer the API, "address:port" each. None: the sentries publish no API.

@@ -23,20 +23,32 @@ type Rule struct {
 // Firewall is one host's whole list: nothing else passes, in either direction.
 type Firewall struct {
 	In, Out []Rule
+	// SSH says from where SSH is answered, and on which ports. Its answers pass whatever the kernel knows of the connection: the kernel
+	// begins to track connections with the first rules, so the answers of the very session that loads them would count as new
+	// connections to the outside, and it would hang until the other end speaks (behind a bastion: for ever).
+	SSH Rule
 }
 
 // Render writes the nftables ruleset: one table of our own, replaced in one transaction, so that the host is never without it and
 // other tables are left alone.
 func (f Firewall) Render() (string, error) {
-	in, err := renderRules(f.In, "saddr")
+	in, out, answers := f.In, f.Out, []Rule(nil)
+	if len(f.SSH.Networks) > 0 {
+		in, answers = append([]Rule{f.SSH}, in...), []Rule{f.SSH}
+	}
+	inText, err := renderRules(in, "saddr", "dport")
 	if err != nil {
 		return "", fmt.Errorf("inbound: %w", err)
 	}
-	out, err := renderRules(f.Out, "daddr")
+	outText, err := renderRules(out, "daddr", "dport")
 	if err != nil {
 		return "", fmt.Errorf("outbound: %w", err)
 	}
-	return fmt.Sprintf(ruleset, in, out), nil
+	answersText, err := renderRules(answers, "daddr", "sport")
+	if err != nil {
+		return "", fmt.Errorf("SSH: %w", err)
+	}
+	return fmt.Sprintf(ruleset, inText, answersText+outText), nil
 }
 
 // The output chain rejects instead of dropping: goloop waits 5 seconds for each dial that gets no answer, which would stop it from
@@ -53,7 +65,8 @@ table inet icon {
 		iif lo accept
 		ip protocol icmp icmp type { destination-unreachable, time-exceeded, parameter-problem } accept
 		ip protocol icmp icmp type echo-request limit rate 10/second accept
-		icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } accept
+		icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } accept
+		icmpv6 type { nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } accept
 		udp sport 67 udp dport 68 accept comment "DHCP"
 %s	}
 	chain forward {
@@ -64,14 +77,15 @@ table inet icon {
 		ct state established,related accept
 		oif lo accept
 		ip protocol icmp accept
-		icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem, nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept
+		icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } accept
+		icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept
 		udp sport 68 udp dport 67 accept comment "DHCP"
 %s		reject with icmpx admin-prohibited
 	}
 }
 `
 
-func renderRules(rules []Rule, side string) (string, error) {
+func renderRules(rules []Rule, address, port string) (string, error) {
 	var b strings.Builder
 	for _, r := range rules {
 		if r.Protocol != "tcp" && r.Protocol != "udp" {
@@ -86,11 +100,11 @@ func renderRules(rules []Rule, side string) (string, error) {
 		}
 		b.WriteString("\t\t")
 		if peers != "" {
-			fmt.Fprintf(&b, "ip %s %s ", side, peers)
+			fmt.Fprintf(&b, "ip %s %s ", address, peers)
 		} else {
 			b.WriteString("meta nfproto ipv4 ")
 		}
-		fmt.Fprintf(&b, "%s dport %s accept comment \"%s\"\n", r.Protocol, portSet(r.Ports), comment(r.Why))
+		fmt.Fprintf(&b, "%s %s %s accept comment \"%s\"\n", r.Protocol, port, portSet(r.Ports), comment(r.Why))
 	}
 	return b.String(), nil
 }

@@ -16,8 +16,8 @@ import (
 var firewalls = map[string]hardening.Firewall{
 	"nothing": {},
 	"prep": {
+		SSH: hardening.Rule{Protocol: "tcp", Ports: []int{22, 2222}, Networks: []string{"203.0.113.0/24", "10.2.0.5/32"}, Why: "administrators"},
 		In: []hardening.Rule{
-			{Protocol: "tcp", Ports: []int{22, 2222}, Networks: []string{"203.0.113.0/24", "10.2.0.5/32"}, Why: "administrators"},
 			{Protocol: "tcp", Ports: []int{7100}, Networks: []string{"10.2.0.22", "10.2.0.21"}, Why: "other validators, proxied"},
 		},
 		Out: []hardening.Rule{

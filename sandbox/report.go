@@ -140,7 +140,8 @@ func (s *Sandbox) Look(ctx context.Context, window int64, scans bool) (*Report, 
 
 // peersOfPRep lists the other ends of the P-Rep's P2P connections and names those that are no sentry.
 func (s *Sandbox) peersOfPRep(ctx context.Context, r *Report) error {
-	out, err := s.Lab.Exec(ctx, PRepHost, nil, "ss", "-Htn", "state", "established", "( sport = :7100 or ( dport >= :7100 and dport <= :7132 ) )")
+	const p2p = "( sport = :7100 or ( dport >= :7100 and dport <= :7132 ) )"
+	out, err := s.Lab.Exec(ctx, PRepHost, nil, "ss", "-Htn", "state", "established", p2p)
 	if err != nil {
 		return err
 	}
@@ -195,7 +196,8 @@ func (s *Sandbox) scanPRep(ctx context.Context, r *Report) error {
 func (r *Report) judge() {
 	for _, s := range r.Scans {
 		if len(s.Result.Open)+s.Result.Refused > 0 {
-			r.Problems = append(r.Problems, fmt.Sprintf("the P-Rep answers %s %s: open %v, refused %d", s.From, via(s.Via), s.Result.Open, s.Result.Refused))
+			r.Problems = append(r.Problems, fmt.Sprintf("the P-Rep answers %s %s: open %v, refused %d",
+				s.From, via(s.Via), s.Result.Open, s.Result.Refused))
 		}
 	}
 	if r.Proposed == 0 {

@@ -39,22 +39,34 @@ func fileCases(t *testing.T) []fileCase {
 		{"absent", genesis("none.zip"), dir, "icon:network.genesis: is DIR/none.zip, which does not exist"},
 		{"directory", genesis("."), dir, "icon:network.genesis: is DIR, which is not a file"},
 		{"unreadable", genesis("loop"), dir, "icon:network.genesis: cannot be read: stat DIR/loop: too many levels of symbolic links"},
-		{"genesis as JSON", genesis(write("genesis.json", []byte(`{"accounts":[]}`))), dir,
-			"icon:network.genesis: is DIR/genesis.json, which is not a genesis storage (zip: not a valid zip file); goloop gs gen makes one"},
-		{"another zip", genesis(write("other.zip", zipOf(t, "readme.txt"))), dir,
-			"icon:network.genesis: is DIR/other.zip, a zip without genesis.json; wanted a genesis storage, as goloop gs gen makes it"},
-		{"script for a binary", binary(write("goloop.sh", []byte("#!/bin/sh\necho goloop\n"))), dir,
+		{
+			"genesis as JSON", genesis(write("genesis.json", []byte(`{"accounts":[]}`))), dir,
+			"icon:network.genesis: is DIR/genesis.json, which is not a genesis storage (zip: not a valid zip file); goloop gs gen makes one",
+		},
+		{
+			"another zip", genesis(write("other.zip", zipOf(t, "readme.txt"))), dir,
+			"icon:network.genesis: is DIR/other.zip, a zip without genesis.json; wanted a genesis storage, as goloop gs gen makes it",
+		},
+		{
+			"script for a binary", binary(write("goloop.sh", []byte("#!/bin/sh\necho goloop\n"))), dir,
 			"icon:node.binary.path: is DIR/goloop.sh, which is not an executable for Linux " +
-				"(bad magic number '[35 33 47 98]' in record at byte 0x0); make tools builds goloop"},
-		{"object file", binary(write("goloop.o", relocatable)), dir,
-			"icon:node.binary.path: is DIR/goloop.o, an ELF file that Linux cannot execute (ET_REL, ELFOSABI_NONE)"},
-		{"tar of something else", archive(write("other.tar", tarOf(t, "readme.txt"))), dir,
+				"(bad magic number '[35 33 47 98]' in record at byte 0x0); make tools builds goloop",
+		},
+		{
+			"object file", binary(write("goloop.o", relocatable)), dir,
+			"icon:node.binary.path: is DIR/goloop.o, an ELF file that Linux cannot execute (ET_REL, ELFOSABI_NONE)",
+		},
+		{
+			"tar of something else", archive(write("other.tar", tarOf(t, "readme.txt"))), dir,
 			"icon:node.container.archive: is DIR/other.tar, a tar without an image's manifest.json or index.json; " +
-				"wanted what podman save or docker save writes"},
-		{"compressed archive", archive(write("image.tar.gz", []byte("\x1f\x8b\x08 and so on, for more than one block of a tar file"+
-			strings.Repeat("x", 1024)))), dir,
+				"wanted what podman save or docker save writes",
+		},
+		{
+			"compressed archive", archive(write("image.tar.gz", []byte("\x1f\x8b\x08 and so on, for more than one block of a tar file"+
+				strings.Repeat("x", 1024)))), dir,
 			"icon:node.container.archive: is DIR/image.tar.gz, which is not an image archive (archive/tar: invalid tar header); " +
-				"wanted an uncompressed tar, as podman save or docker save writes it"},
+				"wanted an uncompressed tar, as podman save or docker save writes it",
+		},
 	}
 }
 

@@ -14,24 +14,24 @@ import (
 
 // stackFile reads the config block of a stack file. A fixture that begins with "# over: <name>" is a merge patch over
 // testdata/valid/<name>.yaml: what it says replaces what is there, null removes it.
-func stackFile(t testing.TB, path string) map[string]any {
-	t.Helper()
+func stackFile(tb testing.TB, path string) map[string]any {
+	tb.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var file struct {
 		Config map[string]any `yaml:"config"`
 	}
 	if err := yaml.Unmarshal(text, &file); err != nil {
-		t.Fatalf("%s: %v", path, err)
+		tb.Fatalf("%s: %v", path, err)
 	}
 	first, _, _ := strings.Cut(string(text), "\n")
 	base, over := strings.CutPrefix(first, "# over: ")
 	if !over || base == "nothing" {
 		return file.Config
 	}
-	merged, _ := merge(stackFile(t, filepath.Join("testdata", "valid", base+".yaml")), file.Config).(map[string]any)
+	merged, _ := merge(stackFile(tb, filepath.Join("testdata", "valid", base+".yaml")), file.Config).(map[string]any)
 	return merged
 }
 
@@ -59,8 +59,8 @@ func merge(value, patch any) any {
 
 // engineText is a value as the engine hands it to a program: plain values as they are, lists and objects as JSON. A value that is
 // encrypted in the file gives the text of a secret.
-func engineText(t testing.TB, value any) (text string, secret bool) {
-	t.Helper()
+func engineText(tb testing.TB, value any) (text string, secret bool) {
+	tb.Helper()
 	switch v := value.(type) {
 	case map[string]any:
 		if _, encrypted := v["secure"]; encrypted {
@@ -74,21 +74,21 @@ func engineText(t testing.TB, value any) (text string, secret bool) {
 	}
 	object, err := json.Marshal(value)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return string(object), false
 }
 
 // fixtureSettings is a stack file as decode gets it from Load.
-func fixtureSettings(t testing.TB, path string) map[string]setting {
-	t.Helper()
+func fixtureSettings(tb testing.TB, path string) map[string]setting {
+	tb.Helper()
 	settings := map[string]setting{}
-	for key, value := range stackFile(t, path) {
+	for key, value := range stackFile(tb, path) {
 		name, ours := strings.CutPrefix(key, "icon:")
 		if !ours {
-			t.Fatalf("%s: %s is not a key of this library", path, key)
+			tb.Fatalf("%s: %s is not a key of this library", path, key)
 		}
-		text, secret := engineText(t, value)
+		text, secret := engineText(tb, value)
 		switch {
 		case secret:
 			settings[name] = setting{secret: pulumi.String(text)}

@@ -39,21 +39,33 @@ func keystoreCases() []keystoreCase {
 		{"unknown key", `{"prep-1": {"pasword": "` + nodePassword + `"}}`, imported, notTheForm},
 		{"text after the object", entry(nodeKeystore, nodePassword) + "{}", imported, notTheForm},
 		{"brace too many", entry(nodeKeystore, nodePassword) + "}", imported, notTheForm},
-		{"host absent", `{}`, imported,
-			`icon:keystores.prep-1: is missing; wanted {"keystore": {…}, "password": "…"}, since icon:importedKeys names this host`},
-		{"host too many", strings.TrimSuffix(entry(nodeKeystore, nodePassword), "}") + `, "` + nodePassword + `": {}}`, imported,
-			"icon:keystores: holds 1 more than icon:importedKeys names (names not shown); wanted exactly: prep-1"},
+		{
+			"host absent", `{}`, imported,
+			`icon:keystores.prep-1: is missing; wanted {"keystore": {…}, "password": "…"}, since icon:importedKeys names this host`,
+		},
+		{
+			"host too many", strings.TrimSuffix(entry(nodeKeystore, nodePassword), "}") + `, "` + nodePassword + `": {}}`, imported,
+			"icon:keystores: holds 1 more than icon:importedKeys names (names not shown); wanted exactly: prep-1",
+		},
 		{"keystore as path", entry(`"prep.json"`, nodePassword), imported, notAKeystore},
 		{"keystore null", entry("null", nodePassword), imported, notAKeystore},
-		{"old version", with(`"version":3`, `"version":1`), imported,
-			"icon:keystores.prep-1.keystore: has version 1; wanted a keystore of version 3, as goloop ks gen writes it"},
-		{"no cipher text", with(`"ciphertext"`, `"ciphertxt"`), imported,
-			"icon:keystores.prep-1.keystore: lacks crypto.cipher, crypto.ciphertext, crypto.kdf or crypto.mac; wanted a whole keystore file"},
-		{"another key", with("hxefd", "hxabc"), imported,
-			"icon:keystores.prep-1.keystore: holds another key than icon:importedKeys says; wanted that of " + nodeAddress},
+		{
+			"old version", with(`"version":3`, `"version":1`), imported,
+			"icon:keystores.prep-1.keystore: has version 1; wanted a keystore of version 3, as goloop ks gen writes it",
+		},
+		{
+			"no cipher text", with(`"ciphertext"`, `"ciphertxt"`), imported,
+			"icon:keystores.prep-1.keystore: lacks crypto.cipher, crypto.ciphertext, crypto.kdf or crypto.mac; wanted a whole keystore file",
+		},
+		{
+			"another key", with("hxefd", "hxabc"), imported,
+			"icon:keystores.prep-1.keystore: holds another key than icon:importedKeys says; wanted that of " + nodeAddress,
+		},
 		{"no password", entry(nodeKeystore, ""), imported, "icon:keystores.prep-1.password: is missing; wanted the keystore's password"},
-		{"password with line end", entry(nodeKeystore, nodePassword+`\n`), imported,
-			"icon:keystores.prep-1.password: holds a line break or another control character (not shown); wanted one line, without its end"},
+		{
+			"password with line end", entry(nodeKeystore, nodePassword+`\n`), imported,
+			"icon:keystores.prep-1.password: holds a line break or another control character (not shown); wanted one line, without its end",
+		},
 	}
 }
 

@@ -22,7 +22,8 @@ func singleNode(c *stacks.Config) *Plan {
 			p.addNode(c, host, Node{Role: platform.Citizen, Announce: p.announced(c, host)}, goloop.P2PPort, goloop.RPCPort)
 			dialling = append(dialling, host)
 		}
-		p.allow(platform.NetworkParty(c.Citizens.APIFrom...), platform.HostParty(p.hostsOf(platform.Citizen)...), "tcp", "API users", goloop.RPCPort)
+		citizens := platform.HostParty(p.hostsOf(platform.Citizen)...)
+		p.allow(platform.NetworkParty(c.Citizens.APIFrom...), citizens, "tcp", "API users", goloop.RPCPort)
 	}
 	p.allow(platform.Anywhere(), platform.HostParty(prep), "tcp", "other validators", goloop.P2PPort)
 	p.allowDialling(dialling...)

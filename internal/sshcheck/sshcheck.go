@@ -68,7 +68,8 @@ func (k Key) method() (ssh.AuthMethod, func(), error) {
 		socket := os.Getenv("SSH_AUTH_SOCK")
 		conn, err := net.Dial("unix", socket)
 		if err != nil {
-			return nil, nil, fmt.Errorf("icon:sshAgent: no SSH agent answers at $SSH_AUTH_SOCK (%q): start one and add the key, or set icon:sshPrivateKey", socket)
+			return nil, nil, fmt.Errorf("icon:sshAgent: no SSH agent answers at $SSH_AUTH_SOCK (%q): "+
+				"start one and add the key, or set icon:sshPrivateKey", socket)
 		}
 		return ssh.PublicKeysCallback(agent.NewClient(conn).Signers), func() { conn.Close() }, nil
 	}

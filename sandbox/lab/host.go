@@ -154,9 +154,11 @@ func (l *Lab) identity(spec HostSpec) (map[string]File, error) {
 		return nil, err
 	}
 	files := map[string]File{
-		"/etc/hostname":                         {Content: []byte(spec.Name + "\n")},
-		"/etc/machine-id":                       {Content: []byte(hex.EncodeToString(machineID) + "\n"), Mode: 0o444},
-		"/etc/hosts":                            {Content: []byte("127.0.0.1 localhost\n127.0.1.1 " + spec.Name + "\n::1 localhost ip6-localhost\n")},
+		"/etc/hostname":   {Content: []byte(spec.Name + "\n")},
+		"/etc/machine-id": {Content: []byte(hex.EncodeToString(machineID) + "\n"), Mode: 0o444},
+		"/etc/hosts": {
+			Content: []byte("127.0.0.1 localhost\n127.0.1.1 " + spec.Name + "\n::1 localhost ip6-localhost\n"),
+		},
 		"/etc/ssh/ssh_host_ed25519_key":         {Content: hostKey, Mode: 0o600},
 		"/etc/ssh/ssh_host_ed25519_key.pub":     {Content: hostPublic},
 		"/root/.ssh/authorized_keys":            {Content: adminPublic, Mode: 0o600},

@@ -158,8 +158,9 @@ func (n *Network) Host(name string, address netip.Addr, announced string, sentri
 		}
 		files["/etc/peer/"+node+".json"] = lab.File{Source: n.path(node), Mode: 0o400}
 		files["/etc/peer/"+node+".password"] = lab.File{Source: filepath.Join(n.dir, node+".password"), Mode: 0o400}
-		files["/etc/peer/"+node+".env"] = lab.File{Content: fmt.Appendf(nil, "P2P=%s:%d\nRPC=127.0.0.1:%d\nROLE=%d\nSEEDS=%s\nCID=%s\nCHANNEL=%s\n",
-			address, firstPort+i, firstRPC+i, role, strings.Join(seeds, ","), n.CID, Channel)}
+		env := fmt.Appendf(nil, "P2P=%s:%d\nRPC=127.0.0.1:%d\nROLE=%d\nSEEDS=%s\nCID=%s\nCHANNEL=%s\n",
+			address, firstPort+i, firstRPC+i, role, strings.Join(seeds, ","), n.CID, Channel)
+		files["/etc/peer/"+node+".env"] = lab.File{Content: env}
 	}
 	return lab.HostSpec{Name: name, Internet: address, Files: files}
 }

@@ -85,7 +85,7 @@ func wrongMachines(t *testing.T) {
 	hosts := []string{"citizen-11", "citizen-12", "citizen-13"}
 	must(t, box.BootMore(t.Context(), hosts...))
 	on(t, "citizen-11", "sed -i 's/^VERSION_ID=.*/VERSION_ID=\"11\"/' $(readlink -f /etc/os-release)")
-	on(t, "citizen-12", "systemd-run -q --unit squatter bash -c 'exec 3<>/dev/null; python3 -m http.server 9000 2>/dev/null || perl -MIO::Socket::INET -e \"IO::Socket::INET->new(LocalPort=>9000,Listen=>1) or die; sleep 600\"'")
+	on(t, "citizen-12", "systemd-run -q --unit squatter perl -MIO::Socket::INET -e 'push @kept, IO::Socket::INET->new(LocalPort => 9000, Listen => 1) or die; sleep 900'")
 	waitFor(t, "the squatter", func() bool { return on(t, "citizen-12", "ss -Hltn 'sport = :9000'") != "" })
 	on(t, "citizen-13", "mkdir -p "+sandbox.DataDir+"/chain/abc123 && echo '{}' > "+sandbox.DataDir+"/chain/abc123/config.json")
 	box.Layout.Citizens = append([]string{"citizen-1"}, hosts...)

@@ -89,7 +89,8 @@ func (h *Hosts) Validate(spec platform.NetworkSpec) error {
 			errs = append(errs, fmt.Errorf("%s.hostKey: missing: a host is never trusted on first sight", where))
 		}
 		if strings.HasPrefix(m.HostKey, "ssh-rsa ") {
-			errs = append(errs, fmt.Errorf("%s.hostKey: is an RSA key, which pulumi-command can only check by SHA-1 signatures: want the machine's ssh-ed25519 key", where))
+			errs = append(errs, fmt.Errorf("%s.hostKey: is an RSA key, which pulumi-command can only check by SHA-1 signatures: "+
+				"want the machine's ssh-ed25519 key", where))
 		}
 		if b := m.Bastion; b != nil && (b.Address == "" || b.HostKey == "") {
 			errs = append(errs, fmt.Errorf("%s.bastion: needs address and hostKey", where))
@@ -101,7 +102,9 @@ func (h *Hosts) Validate(spec platform.NetworkSpec) error {
 func (h *Hosts) where(host string) string { return h.args.Where + ".machines." + host }
 
 // Network logs in to every machine once, so that all that cannot be reached are named before anything is changed, and hands them out.
-func (h *Hosts) Network(ctx *pulumi.Context, name string, spec platform.NetworkSpec, parent pulumi.Resource) (map[string]*platform.Host, error) {
+func (h *Hosts) Network(ctx *pulumi.Context, name string, spec platform.NetworkSpec, parent pulumi.Resource) (
+	map[string]*platform.Host, error,
+) {
 	key := h.checkedKey(ctx, spec)
 	made := make(map[string]*platform.Host, len(spec.Hosts))
 	for _, s := range spec.Hosts {
