@@ -14,7 +14,9 @@ import (
 
 	"github.com/insight-icon/pulumi-icon/components/platform"
 	"github.com/insight-icon/pulumi-icon/hardening"
+	"github.com/insight-icon/pulumi-icon/internal/goloop"
 	"github.com/insight-icon/pulumi-icon/internal/remote"
+	"github.com/insight-icon/pulumi-icon/internal/sentry"
 )
 
 // NetworkType is the type token of Network.
@@ -117,9 +119,13 @@ func NewNetwork(ctx *pulumi.Context, name string, args *NetworkArgs, opts ...pul
 // rolePackages are installed with the firewall, on all hosts at once; what configures them may run host by host.
 var rolePackages = map[platform.Role]string{platform.Sentry: "haproxy"}
 
+// roleUnits are the systemd units that hold the roles' ports.
+var roleUnits = map[platform.Role]string{platform.PRep: goloop.Unit, platform.Citizen: goloop.Unit, platform.Sentry: sentry.Unit}
+
 func secure(ctx *pulumi.Context, name string, h *platform.Host, firewall pulumi.StringOutput, administrators []string) error {
 	vars := map[string]pulumi.StringInput{
 		"PORTS": pulumi.String(words(h.Spec.Ports)), "DATA_DIR": pulumi.String(""), "MIN_DISK_GB": pulumi.String("0"), "CID": pulumi.String(""),
+		"UNIT": pulumi.String(roleUnits[h.Spec.Role]),
 	}
 	if d := h.Spec.Data; d != nil {
 		vars["DATA_DIR"], vars["MIN_DISK_GB"], vars["CID"] = pulumi.String(d.Dir), pulumi.String(strconv.Itoa(d.MinDiskGB)), pulumi.String(d.CID)
@@ -135,6 +141,7 @@ func secure(ctx *pulumi.Context, name string, h *platform.Host, firewall pulumi.
 		Vars: map[string]pulumi.StringInput{
 			"ADMINISTRATORS": pulumi.String(strings.Join(administrators, " ")),
 			"SSH_PORTS":      pulumi.String(words(sshPorts(h.Spec))),
+			"NODE":           pulumi.String(strconv.FormatBool(h.Spec.Data != nil)),
 			"ROLE_PACKAGES":  pulumi.String(rolePackages[h.Spec.Role]),
 		},
 		Files: map[string]pulumi.StringInput{"firewall.nft": firewall},
@@ -213,7 +220,7 @@ func ruleOf(e platform.Edge, peer platform.Party, host string, address map[strin
 			networks = append(networks, address[h])
 		}
 	}
-	return hardening.Rule{Protocol: e.Protocol, Ports: e.Ports, Networks: networks, Why: e.Why}
+	return hardening.Rule{Protocol: e.Protocol, Ports: e.Ports, Networks: networks, ExceptNode: e.ExceptNode, Why: e.Why}
 }
 
 func words(ports []int) string {

@@ -142,8 +142,11 @@ func runNode(ctx *pulumi.Context, name string, a *NodeArgs, role goloop.Role, rp
 	seconds := pulumi.String(strconv.Itoa(int(timeout.Seconds())))
 	service := remote.Step{
 		Name: "service", Script: goloop.ServiceScript, Timeout: timeout + 2*time.Minute, Remove: true,
+		// Two validators with one key sign twice: the old machine's has to stop before the new one's starts.
+		Fenced: role == goloop.Validator,
 		Vars: map[string]pulumi.StringInput{
 			"DATA_DIR": pulumi.String(a.Host.Spec.Data.Dir), "RUNTIME": pulumi.String(key.runtime()), "CID": pulumi.String(a.Chain.CID),
+			"SOFTWARE": key.software, "KEY": key.keySum,
 			"JOIN": value("join"), "SEEDS": value("seeds"), "ROLE": pulumi.String(strconv.Itoa(int(role))), "TIMEOUT": seconds,
 		},
 		Files: map[string]pulumi.StringInput{"icon-node.service": value("unit"), "hosts": value("hosts")},
@@ -177,6 +180,9 @@ func orNone(list pulumi.StringArrayInput) pulumi.StringArrayInput {
 }
 
 func render(key *NodeKey, s goloop.Settings, chain Chain) (map[string]string, error) {
+	if err := s.Validate(); err != nil {
+		return nil, fmt.Errorf("node on host %s: %w", key.host.Spec.Name, err)
+	}
 	if len(s.SeedList()) == 0 {
 		return nil, errors.New("Seeds: empty: at least one address is required")
 	}

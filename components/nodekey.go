@@ -35,6 +35,15 @@ type Container struct {
 	// ConfigURL is where the image finds the network's settings and genesis. Empty: the image's default.
 	ConfigURL string
 	// Archive is the path of an image archive on this machine, for hosts that reach no registry. Empty: the image is pulled.
+	// With podman only: docker knows no digest of an image that it has loaded.
+	//
+	// An OCI archive keeps the digest of what is in it, and Image must be that digest with the archive's own name in front:
+	//
+	//	skopeo copy docker://docker.io/iconloop/icon2-node@sha256:… oci-archive:icon2-node.tar:docker.io/iconloop/icon2-node:v1.4.4
+	//	skopeo inspect --format 'docker.io/iconloop/icon2-node@{{.Digest}}' oci-archive:icon2-node.tar
+	//
+	// The digest may differ from the registry's, which skopeo has verified by then: the archive holds the same layers under a manifest
+	// in OCI's format.
 	Archive string
 }
 
@@ -62,8 +71,11 @@ type NodeKeyArgs struct {
 type NodeKey struct {
 	// Address of the key, "hx…". The key itself stays on the host.
 	Address pulumi.StringOutput
-	host    *platform.Host
-	args    NodeKeyArgs
+	// software and keySum tell the service step what there is to be taken into use.
+	software, keySum pulumi.StringOutput
+
+	host *platform.Host
+	args NodeKeyArgs
 }
 
 func (a *NodeKeyArgs) validate() error {
@@ -82,6 +94,10 @@ func (a *NodeKeyArgs) validate() error {
 	}
 	if c := a.Software.Container; c != nil && c.Image == "" {
 		errs = append(errs, errors.New("Software.Container.Image is required, pinned by digest"))
+	}
+	if c := a.Software.Container; c != nil && c.Archive != "" && c.engine() == "docker" {
+		errs = append(errs, errors.New("Software.Container.Archive: docker keeps no digest of an image that it loads from an archive, "+
+			"so it can't be told whether it is Image: use podman, or a registry"))
 	}
 	if i := a.Import; i != nil && (i.Address == "" || i.Keystore == nil || i.Password == nil) {
 		errs = append(errs, errors.New("Import: Address, Keystore and Password are required"))
@@ -125,7 +141,7 @@ func NewNodeKey(ctx *pulumi.Context, name string, args *NodeKeyArgs) (*NodeKey, 
 	if err != nil {
 		return nil, err
 	}
-	k.Address = res.Value("address")
+	k.Address, k.software, k.keySum = res.Value("address"), res.Value("software"), res.Value("key")
 	return k, nil
 }
 

@@ -26,7 +26,8 @@ type PRepNode struct {
 	Announce pulumi.StringOutput
 }
 
-// NewPRepNode runs a validator on a host, and is done when the node answers, has joined and its height rises.
+// NewPRepNode runs a validator on a host, and is done when the node answers, has joined and its height rises. Keep its name when it moves
+// to another host: the node on the old host is then stopped before the one on the new host starts.
 func NewPRepNode(ctx *pulumi.Context, name string, args *PRepNodeArgs, opts ...pulumi.ResourceOption) (*PRepNode, error) {
 	if args == nil {
 		return nil, fmt.Errorf("P-Rep %q: args are required", name)

@@ -16,6 +16,9 @@ type Rule struct {
 	Ports []int
 	// Networks are the peers: IPv4 addresses or networks (CIDR). 0.0.0.0/0 is anybody.
 	Networks []string
+	// ExceptNode keeps the node's own process from using the rule: it dials whatever address another node announces, and would show the
+	// host's address there. Outbound only.
+	ExceptNode bool
 	// Why is the reason, for whoever reads the rules on the host: one line without quotes.
 	Why string
 }
@@ -48,6 +51,13 @@ func (f Firewall) Render() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("SSH: %w", err)
 	}
+	if len(f.SSH.Networks) > 0 {
+		peers, err := peerSet(f.SSH.Networks)
+		if err != nil {
+			return "", fmt.Errorf("SSH: %w", err)
+		}
+		inText += fmt.Sprintf("\t\tip saddr %s icmp type echo-request accept\n", peers)
+	}
 	return fmt.Sprintf(ruleset, inText, answersText+outText), nil
 }
 
@@ -55,6 +65,8 @@ func (f Firewall) Render() (string, error) {
 // finding peers (measured: reference of the node's network protocol).
 const ruleset = `#!/usr/sbin/nft -f
 # Made by pulumi-icon from the plan's edges. Changes here are lost: change the stack.
+# The user that the node runs as; the step harden puts the host's own number here.
+define icon_node = 4294967294
 table inet icon
 delete table inet icon
 table inet icon {
@@ -64,7 +76,6 @@ table inet icon {
 		ct state invalid drop
 		iif lo accept
 		ip protocol icmp icmp type { destination-unreachable, time-exceeded, parameter-problem } accept
-		ip protocol icmp icmp type echo-request limit rate 10/second accept
 		icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } accept
 		icmpv6 type { nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } accept
 		udp sport 67 udp dport 68 accept comment "DHCP"
@@ -99,6 +110,9 @@ func renderRules(rules []Rule, address, port string) (string, error) {
 			return "", fmt.Errorf("rule %q: %w", r.Why, err)
 		}
 		b.WriteString("\t\t")
+		if r.ExceptNode {
+			b.WriteString("meta skuid != $icon_node ")
+		}
 		if peers != "" {
 			fmt.Fprintf(&b, "ip %s %s ", address, peers)
 		} else {

@@ -22,7 +22,7 @@ var firewalls = map[string]hardening.Firewall{
 		},
 		Out: []hardening.Rule{
 			{Protocol: "tcp", Ports: []int{7101}, Networks: []string{"10.2.0.21", "10.2.0.22"}, Why: "the network's seeds, relayed"},
-			{Protocol: "udp", Ports: []int{123, 53}, Networks: []string{"0.0.0.0/0"}, Why: "names and time"},
+			{Protocol: "udp", Ports: []int{123, 53}, Networks: []string{"0.0.0.0/0"}, ExceptNode: true, Why: "names and time"},
 		},
 	},
 	"overlaps": {In: []hardening.Rule{

@@ -10,6 +10,7 @@ import _ "embed"
 //	PORTS       TCP ports that must be free or ours, separated by spaces
 //	DATA_DIR    where a node's data will be, empty for hosts without a node
 //	MIN_DISK_GB least size of the file system below it, in 10^9 bytes
+//	UNIT        the systemd unit of the host's role, whose own ports do not count
 //	CID         chain id of the network, hexadecimal, empty for hosts without a node
 //
 //go:embed scripts/ready.sh
@@ -19,6 +20,7 @@ var ReadyScript string
 //
 //	ADMINISTRATORS  networks (CIDR) that SSH is answered to, separated by spaces
 //	SSH_PORTS       ports that SSH listens on, separated by spaces
+//	NODE            "true" on hosts that run goloop
 //	ROLE_PACKAGES   further packages, separated by spaces
 //
 //go:embed scripts/harden.sh

@@ -20,7 +20,7 @@ func program(tb testing.TB, script string, vars, files map[string]string) string
 }
 
 var (
-	readyVars  = map[string]string{"PORTS": "", "DATA_DIR": "", "MIN_DISK_GB": "0", "CID": ""}
+	readyVars  = map[string]string{"PORTS": "", "DATA_DIR": "", "MIN_DISK_GB": "0", "CID": "", "UNIT": "icon-node.service"}
 	hardenVars = map[string]string{"ADMINISTRATORS": "203.0.113.0/24 10.2.0.5/32", "SSH_PORTS": "22", "ROLE_PACKAGES": ""}
 )
 

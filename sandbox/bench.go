@@ -98,7 +98,9 @@ var stepDone = regexp.MustCompile(`(?m)^=== done, \d+ changed, (\d+) ms$`)
 func (s *Sandbox) measureHost(ctx context.Context, host string, resources []string) (*HostFigures, error) {
 	h := &HostFigures{Name: host, Steps: map[string]time.Duration{}}
 	for _, r := range resources {
-		if r == host || strings.HasPrefix(r, host+"-") || strings.Contains(r, "-"+host) {
+		// The P-Rep's own resources keep their name when it moves.
+		ofPRep := host == PRepHost && (r == "prep" || r == "prep-service" || r == "prep-verify")
+		if ofPRep || r == host || strings.HasPrefix(r, host+"-") || strings.Contains(r, "-"+host) {
 			h.Resources++
 		}
 	}

@@ -97,7 +97,8 @@ func (c *Config) validateAnnounced(p *collector, host string, port int) {
 }
 
 func (l Limits) validate(p *collector) {
-	const most = 1_000_000 // what one machine's memory can hold; beyond it is a slip
+	// The unit's limit of open files is 524288; a connection through the proxy takes two, and a reload has two workers for a while.
+	const most = 100_000
 	for _, limit := range []struct {
 		name  string
 		value int

@@ -61,9 +61,16 @@ func (p *Plan) allowMaintenance(c *stacks.Config) {
 		all = append(all, h.Name)
 	}
 	hosts, outside := platform.HostParty(all...), platform.NetworkParty(c.Maintenance.To...)
+	first := len(p.Edges)
 	p.allow(hosts, outside, "tcp", "packages and images", c.Maintenance.Ports...)
 	p.allow(hosts, outside, "udp", "names and time", 53, 123)
 	p.allow(hosts, outside, "tcp", "names", 53)
+	// Behind relays, goloop has no business outside: a node that announced a port of these would have it show the host's address.
+	if p.Sentries != nil && p.Sentries.Relay {
+		for i := range p.Edges[first:] {
+			p.Edges[first+i].ExceptNode = true
+		}
+	}
 }
 
 // allowDialling opens the way from hosts to every node of the network. Nodes use ICON's usual port, and the seeds theirs.

@@ -120,7 +120,7 @@ func (d *deployment) runNodes() (*Outputs, error) {
 		}
 		switch node.Role {
 		case platform.PRep:
-			prep, err := components.NewPRepNode(d.ctx, h.Name, &components.PRepNodeArgs{NodeArgs: args}, d.opts...)
+			prep, err := components.NewPRepNode(d.ctx, "prep", &components.PRepNodeArgs{NodeArgs: args}, d.opts...)
 			if err != nil {
 				return nil, err
 			}

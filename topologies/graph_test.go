@@ -151,7 +151,7 @@ func TestAddingASentryTouchesOnlyWhatMustKnowIt(t *testing.T) {
 		"sentries-sentry-3-service", "sentries-sentry-3-verify")
 	// Firewalls of the new sentry's peers, and the nodes' seeds, of which each sentry is one.
 	wantNames(t, "changed", changed, "network-prep-1-harden", "network-citizen-1-harden",
-		"prep-1-service", "prep-1-verify", "citizen-1-service", "citizen-1-verify")
+		"prep-service", "prep-verify", "citizen-1-service", "citizen-1-verify")
 }
 
 func TestRemovingACitizenTouchesOnlyWhatKnewIt(t *testing.T) {

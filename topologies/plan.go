@@ -84,7 +84,11 @@ func (p *Plan) String() string {
 		for i, port := range e.Ports {
 			ports[i] = fmt.Sprint(port)
 		}
-		fmt.Fprintf(&b, "  %s -> %s %s/%s: %s\n", e.From, e.To, e.Protocol, strings.Join(ports, ","), e.Why)
+		why := e.Why
+		if e.ExceptNode {
+			why += ", not goloop itself"
+		}
+		fmt.Fprintf(&b, "  %s -> %s %s/%s: %s\n", e.From, e.To, e.Protocol, strings.Join(ports, ","), why)
 	}
 	return b.String()
 }

@@ -62,6 +62,9 @@ type Edge struct {
 	// Protocol is "tcp" or "udp"; Ports are destination ports.
 	Protocol string
 	Ports    []int
+	// ExceptNode keeps goloop itself, where it runs as a user of its own, from using the edge: for a hidden node's way to package mirrors
+	// and the like, since goloop dials whatever address another node announces.
+	ExceptNode bool
 	// Why is the reason, in a few words.
 	Why string
 }

@@ -8,8 +8,12 @@ apply() {
   # Debian's unit leaves itself out where the clock cannot be set (containers).
   enable chrony.service
   directory 0755 root:root /etc/icon
+  if [[ $NODE == true ]]; then
+    node_user
+    sed -i "s/^define icon_node = .*/define icon_node = $(id -u icon-node)/" "$STEP_DIR/firewall.nft"
+  fi
   nft -c -f "$STEP_DIR/firewall.nft" || fail_log "nftables refuses the rules that were generated from the plan; the rules in force are unchanged"
-  local reload=false
+  local reload=$UNFINISHED
   if put 0600 root:root /etc/icon/firewall.nft <"$STEP_DIR/firewall.nft"; then reload=true; fi
   if put 0644 root:root /etc/systemd/system/icon-firewall.service <<<"$UNIT"; then systemctl daemon-reload; fi
   enable icon-firewall.service
@@ -17,6 +21,14 @@ apply() {
   if $reload || ! nft list table inet icon >/dev/null 2>&1; then
     systemctl reload-or-restart icon-firewall.service
     changed "firewall rules loaded"
+  fi
+}
+
+# The node's user exists before the rules that name it.
+node_user() {
+  if ! getent passwd icon-node >/dev/null; then
+    useradd --system --user-group --home-dir /nonexistent --no-create-home --shell /usr/sbin/nologin icon-node
+    changed "user icon-node"
   fi
 }
 
@@ -33,7 +45,8 @@ DefaultDependencies=no
 Wants=network-pre.target
 Before=network-pre.target shutdown.target
 Conflicts=shutdown.target
-After=local-fs.target
+# Whatever loads the rules of the machine itself comes first: it may begin with a flush.
+After=local-fs.target nftables.service netfilter-persistent.service
 
 [Service]
 Type=oneshot

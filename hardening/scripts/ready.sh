@@ -5,9 +5,13 @@ apply() {
   PROBLEMS=()
   wait_for_boot
   check_system
-  [[ -z $DATA_DIR ]] || check_disk
-  [[ -z $DATA_DIR ]] || check_chain
+  if [[ -n $DATA_DIR ]]; then
+    check_disk
+    check_data
+    check_chain
+  fi
   check_ports
+  check_firewalls
   if [[ ${#PROBLEMS[@]} -gt 0 ]]; then
     fail "$(printf '%s\n' "${#PROBLEMS[@]} problem(s); nothing was changed." "${PROBLEMS[@]/#/  - }")"
   fi
@@ -62,6 +66,35 @@ check_disk() {
   fi
 }
 
+# The directory becomes the node's own, and may be wiped one day: it must hold nothing else.
+check_data() {
+  local foreign
+  if [[ -L $DATA_DIR ]]; then
+    problem "data directory $DATA_DIR is a symbolic link: set icon:node.dataDir to where it leads"
+    return 0
+  fi
+  [[ -d $DATA_DIR ]] || return 0
+  foreign=$(find "$DATA_DIR" -mindepth 1 -maxdepth 1 ! -name chain ! -name key ! -name logs ! -name lost+found -printf '%f ' | cut -c1-200)
+  if [[ -n $foreign ]]; then
+    problem "data directory $DATA_DIR holds what is no node's: $foreign- it would be taken over. Choose another icon:node.dataDir"
+  fi
+}
+
+# An accept in our table does not overrule a drop in another.
+check_firewalls() {
+  local service other
+  for service in ufw firewalld; do
+    if systemctl is-active -q "$service.service" && { [[ $service != ufw ]] || ufw status 2>/dev/null | grep -q '^Status: active'; }; then
+      problem "$service is active: what it refuses stays refused, whatever the plan opens. Turn it off (systemctl disable --now $service): the plan's firewall denies by default"
+    fi
+  done
+  command -v nft >/dev/null || return 0
+  other=$(nft list ruleset 2>/dev/null | awk '/^table / { table = $2 " " $3 } /hook (input|output) .*policy drop/ && table != "inet icon" { print table }' | sort -u | paste -sd, -)
+  if [[ -n $other ]]; then
+    problem "the nftables table(s) $other drop by default: what they refuse stays refused, whatever the plan opens. Remove them: the plan's firewall denies by default"
+  fi
+}
+
 # goloop keeps each chain in a directory named by its chain id. Another network's chain is never touched.
 check_chain() {
   local wanted=${CID#0x} config name
@@ -81,6 +114,10 @@ check_ports() {
       [[ -n $listener ]] || continue
       pid=$(sed -n 's/.*pid=\([0-9]*\).*/\1/p' <<<"$listener")
       if [[ -n $pid ]] && ours "$pid"; then continue; fi
+      if [[ -n $pid ]] && grep -qE '/icon-(node|sentry)\.(service|slice)' "/proc/$pid/cgroup"; then
+        problem "port $port/tcp is still this host's old role's: take the host out of the stack, run pulumi up, and then give it the new role"
+        continue
+      fi
       problem "port $port/tcp is taken by $(owner "$pid"): stop it, or give this role another host"
     done < <(ss -Hltnp "sport = :$port" | sort -u)
   done
@@ -89,7 +126,7 @@ check_ports() {
 # A node under docker is in a control group of docker's, which is named by the container.
 ours() {
   local container
-  if grep -qE '/icon-(node|sentry)\.service' "/proc/$1/cgroup"; then return 0; fi
+  if grep -qE "/${UNIT%.service}\\.(service|slice)" "/proc/$1/cgroup"; then return 0; fi
   command -v docker >/dev/null || return 1
   container=$(docker container inspect -f '{{.Id}}' icon-node 2>/dev/null) || return 1
   grep -qF "$container" "/proc/$1/cgroup"

@@ -18,11 +18,15 @@ type Image struct {
 	ConfigURL string
 }
 
+// keystoreFile is the keystore's name in the data directory's key/ and in the image.
+const keystoreFile = "keystore.json"
+
 // ContainerEnv is the environment file of the official image. It holds no secret: the image takes the key's password from a file of
 // its own that the service step writes.
 //
-// Each value answers a trap of the image: it would announce whatever checkip.amazonaws.com says, keep its own clock, and write its log
-// into the container.
+// Each value answers a trap of the image: it would announce whatever checkip.amazonaws.com says, ask the network's public API about the
+// P-Rep's address, keep its own clock, and write its log into the container. All of them were seen to take effect in the image's own
+// code (icon2-docker, ctx/config/configure.py), which heeds only what the network's default_configure.yml lists.
 func ContainerEnv(s Settings, img Image) string {
 	env := map[string]string{
 		"SERVICE":              img.Service,
@@ -30,12 +34,13 @@ func ContainerEnv(s Settings, img Image) string {
 		"NID":                  s.NID,
 		"SEEDS":                strings.Join(s.SeedList(), ","),
 		"ROLE":                 fmt.Sprint(int(s.Role)),
+		"ENDPOINT":             fmt.Sprintf("http://127.0.0.1:%d", RPCPort),
 		"GOLOOP_P2P":           s.Announce,
 		"GOLOOP_P2P_LISTEN":    fmt.Sprintf(":%d", P2PPort),
 		"GOLOOP_RPC_ADDR":      s.RPCListen,
 		"GOLOOP_LOG_LEVEL":     s.LogLevel,
 		"GOLOOP_CONSOLE_LEVEL": s.LogLevel,
-		"KEY_STORE_FILENAME":   "keystore.json",
+		"KEY_STORE_FILENAME":   keystoreFile,
 		"IS_AUTOGEN_CERT":      "false",
 		"USE_NTP_SYNC":         "false",
 		"LOCAL_TEST":           "false",
@@ -58,36 +63,50 @@ func ContainerEnv(s Settings, img Image) string {
 }
 
 // ContainerUnit is the systemd unit of the runtime "container": one container in the foreground, made anew at every start, because the
-// image keeps its settings in the container's own layer. The host's network is used, so that nftables' input rules hold for it and no
-// published port can bypass them. SYS_TIME is not given: the host's chrony keeps the clock.
+// image keeps its settings in the container's own layer. The host's network is used, so that nftables' rules hold for it and no
+// published port can bypass them.
 func ContainerUnit(s Settings, img Image) string {
 	run := []string{
 		"run", "--rm", "--name", "icon-node", "--network", "host", "--pull", "never",
+		// The image writes the key's password to its standard error and would have it in the host's journal: of the container's output
+		// only the rest is attached, and that goes nowhere. Its logs are files in the data directory.
+		"--attach", "stdout", "--log-driver", "none",
 		"--env-file", "/etc/icon/node/node.env",
 		"--env-file", "/etc/icon/node/password.env",
 		"--volume", "/etc/icon/node/hosts:/etc/hosts:ro",
 		"--volume", s.DataDir + "/chain:/goloop/data",
-		"--volume", s.DataDir + "/key:/goloop/config",
 		"--volume", s.DataDir + "/logs:/goloop/logs",
-		"--ulimit", "nofile=65536:65536",
+		// What the image writes here it writes at every start: the password in clear, genesis, settings. The key itself it can't touch.
+		"--tmpfs", "/goloop/config:rw,mode=0700",
+		"--volume", s.DataDir + "/key/" + keystoreFile + ":/goloop/config/" + keystoreFile + ":ro",
 		"--security-opt", "no-new-privileges",
+	}
+	// SYS_TIME is not given either: the host's chrony keeps the clock. The rest of the engine's defaults is what lets the image's root
+	// write into directories of the node's user and change users.
+	for _, c := range []string{"AUDIT_WRITE", "MKNOD", "NET_BIND_SERVICE", "NET_RAW", "SETFCAP", "SYS_CHROOT"} {
+		run = append(run, "--cap-drop", c)
 	}
 	dependency := ""
 	if img.Engine == "docker" {
 		dependency = "Requires=docker.service\nAfter=docker.service\n"
-		run = append(run, "--log-driver", "none")
+		// docker's daemon starts the processes, outside the unit: limits for them belong to this slice.
+		run = append(run, "--cgroup-parent", "icon-node.slice", "--ulimit", "nofile=65536:65536")
 	} else {
-		// systemd supervises the container's own processes and holds its log.
-		run = append(run, "--replace", "--cgroups", "no-conmon", "--log-driver", "none")
+		// All processes stay in the unit's own cgroup, where systemd sees, limits and ends them, and have the unit's limits.
+		run = append(run, "--cgroups", "disabled", "--ulimit", "host")
 	}
 	run = append(run, img.Reference)
 	return fmt.Sprintf(containerUnit, dependency, "/usr/bin/"+img.Engine, strings.Join(run, " "))
 }
 
+// ExecStop gives the image's own supervisor the time that it takes to end goloop (at least 3 s, s6-overlay's grace time). A container that
+// a power cut, or the end of the engine's own process, has left behind is removed before the start and after the stop.
 const containerUnit = `# Made by pulumi-icon.
 [Unit]
 Description=ICON node (official image)
-Wants=network-online.target icon-firewall.service
+Wants=network-online.target
+# No node without its firewall.
+Requires=icon-firewall.service
 After=network-online.target icon-firewall.service chrony.service
 %[1]sStartLimitIntervalSec=0
 
@@ -96,11 +115,13 @@ Type=exec
 ExecStartPre=-%[2]s rm -f icon-node
 ExecStart=%[2]s %[3]s
 ExecStop=%[2]s stop -t 50 icon-node
+ExecStopPost=-%[2]s rm -f icon-node
+StandardOutput=null
+StandardError=journal
 Restart=always
 RestartSec=3
 TimeoutStopSec=60
 LimitNOFILE=65536
-KillMode=mixed
 
 [Install]
 WantedBy=multi-user.target

@@ -43,8 +43,9 @@ type Settings struct {
 	RPCListen string
 	// Seeds are the addresses where the network is found, "host:port". Unused with Relays.
 	Seeds []string
-	// Relays are addresses of sentries that lead to the network's seeds.
-	Relays []string
+	// Relays are addresses of sentries that lead to the network's seeds, RelayedSeeds the number of those seeds.
+	Relays       []string
+	RelayedSeeds int
 	// CID, NID, Channel and Platform are the network's.
 	CID, NID, Channel, Platform string
 	// LogLevel of goloop.
@@ -55,15 +56,33 @@ type Settings struct {
 // seed that it reaches by two addresses at once (seen with v1.4.4), while it tries the addresses of one name in turn.
 const RelayName = "sentries.icon.internal"
 
-// RelayPort is where sentries lead to the network's seeds.
+// RelayPort is where sentries lead to the network's first seed; each further seed has the next port. A node has to reach every seed
+// of the network, as it would without sentries: one that knows a pure seed only may never be found by the validators, who do not ask
+// the seeds that hang on them (seen with v1.4.4).
 const RelayPort = 7101
+
+// MaxSeeds bounds the relays' ports: 7101 to 7132.
+const MaxSeeds = 32
+
+// RelayPorts are the ports of a number of relayed seeds.
+func RelayPorts(seeds int) []int {
+	ports := make([]int, seeds)
+	for i := range ports {
+		ports[i] = RelayPort + i
+	}
+	return ports
+}
 
 // SeedList are the seeds that goloop is told.
 func (s Settings) SeedList() []string {
-	if len(s.Relays) > 0 {
-		return []string{fmt.Sprintf("%s:%d", RelayName, RelayPort)}
+	if len(s.Relays) == 0 {
+		return s.Seeds
 	}
-	return s.Seeds
+	var list []string
+	for _, port := range RelayPorts(s.RelayedSeeds) {
+		list = append(list, fmt.Sprintf("%s:%d", RelayName, port))
+	}
+	return list
 }
 
 // HostsFile is the node's own /etc/hosts, which the unit lays over the host's.
@@ -113,14 +132,21 @@ func BinaryUnit(s Settings) string {
 		"--log_level", s.LogLevel,
 		"--console_level", s.LogLevel,
 	}
-	return fmt.Sprintf(binaryUnit, s.DataDir, BinaryPath, strings.Join(args, " "))
+	way := "by itself"
+	if len(s.Relays) > 0 {
+		way = "through the sentries"
+	}
+	return fmt.Sprintf(binaryUnit, s.DataDir, BinaryPath, strings.Join(args, " "), way)
 }
 
 // MemoryDenyWriteExecute and the native-only architecture hold because goloop without engines is one static binary.
 const binaryUnit = `# Made by pulumi-icon.
+# Finds the network %[4]s; a change restarts the node, so that no connection of before lives on.
 [Unit]
 Description=ICON node (goloop)
-Wants=network-online.target icon-firewall.service
+Wants=network-online.target
+# No node without its firewall.
+Requires=icon-firewall.service
 After=network-online.target icon-firewall.service chrony.service
 StartLimitIntervalSec=0
 

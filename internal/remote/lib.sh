@@ -7,7 +7,7 @@ set -Eeuo pipefail
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive
 umask 022
 
-CHANGED=0 FAILED=false
+CHANGED=0 FAILED=false UNFINISHED=false
 
 # summary KEY=VALUE: a line of the step's result.
 summary() { printf '%s\n' "$1" >&3; }
@@ -112,6 +112,31 @@ on_exit() {
   [[ $code -eq 0 || $FAILED == true ]] || fail_log "ended with $code"
 }
 
+# run_apply notes whose the thing is that the step makes, and that the step has begun: one that was cut off leaves UNFINISHED=true to
+# the next, which must not take a file that is in place for a sign that it was also taken into use.
+run_apply() {
+  local thing=${THING:-$STEP}
+  # shellcheck disable=SC2034
+  [[ ! -e /run/icon/unfinished-$thing ]] || UNFINISHED=true
+  touch "/run/icon/unfinished-$thing"
+  install -d -m 0755 /etc/icon/owners
+  printf '%s\n' "$HOST ${ROLE:-}" >"/etc/icon/owners/$thing"
+  apply
+  rm -f "/run/icon/unfinished-$thing"
+}
+
+# run_remove leaves alone what somebody else has taken over: a machine that gets another name or role in the plan has the new steps
+# applied before the old ones are removed.
+run_remove() {
+  local owner=/etc/icon/owners/${THING:-$STEP}
+  if [[ -e $owner && $(<"$owner") != "$HOST ${ROLE:-}" ]]; then
+    summary "kept=taken over by $(<"$owner")"
+    return 0
+  fi
+  remove
+  rm -f "$owner" "/run/icon/unfinished-${THING:-$STEP}"
+}
+
 main() {
   local half=$1
   HOST=$2 STEP=$3 SSH_CLIENT_ADDRESS=${4%% *} SSH_SERVER_PORT=${4##* }
@@ -137,7 +162,7 @@ main() {
   umask 077
   lay_files
   umask 022
-  "$half"
+  "run_$half"
   printf '=== done, %d changed, %d ms\n' "$CHANGED" "$(((${EPOCHREALTIME/./} - begin) / 1000))"
   summary "changed=$CHANGED"
 }

@@ -58,6 +58,7 @@ type Bastion struct {
 // Session is one host's chain of steps.
 type Session struct {
 	host       string
+	address    pulumi.StringInput
 	identity   pulumi.StringOutput
 	connection remote.ConnectionOutput
 	sudo       bool
@@ -97,6 +98,7 @@ func NewSession(args SessionArgs) (*Session, error) {
 	identity := pulumi.Sprintf("%s %s", l.Address, l.HostKey)
 	return &Session{
 		host:       args.Host,
+		address:    l.Address,
 		identity:   identity,
 		connection: l.connection().ToConnectionOutput(),
 		sudo:       orString(l.User, "root") != "root",

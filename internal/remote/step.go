@@ -22,6 +22,9 @@ type Step struct {
 	Timeout time.Duration
 	// Remove runs the script's remove half when the step is no longer wanted.
 	Remove bool
+	// Fenced is for what must never run on two machines: when the step moves to another machine, its remove half ends on the old one
+	// before its apply half begins on the new one. If the old machine cannot be reached, the move fails.
+	Fenced bool
 }
 
 // Result is an applied step.
@@ -54,7 +57,11 @@ func (s *Session) Run(ctx *pulumi.Context, name string, step Step, opts ...pulum
 	if step.Remove {
 		args.Delete = pulumi.String(launcher(s.host, step.Name, "remove", timeout, s.sudo))
 	}
-	// No triggers: a trigger replaces the resource, and a replacement runs the old remove half after the new apply half. The whole
+	if step.Fenced {
+		args.Triggers = pulumi.Array{s.address}
+		opts = append(opts, pulumi.DeleteBeforeReplace(true))
+	}
+	// No triggers otherwise: a trigger replaces the resource, and a replacement runs the old remove half after the new apply half. The whole
 	// program is in Stdin and the host's identity in Connection, so that a change of either applies the step again in place.
 	cmd, err := remote.NewCommand(ctx, name, args, s.options(opts)...)
 	if err != nil {

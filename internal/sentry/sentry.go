@@ -65,6 +65,11 @@ var configTemplate = template.Must(template.New("haproxy.cfg").Option("missingke
 
 // Config renders HAProxy's configuration.
 func Config(s Settings) (string, error) {
+	for _, address := range append(append([]string{s.PRep}, s.Seeds...), s.Citizens...) {
+		if err := goloop.Word("address", address); err != nil {
+			return "", fmt.Errorf("haproxy.cfg: %w", err)
+		}
+	}
 	var b strings.Builder
 	err := configTemplate.Execute(&b, struct {
 		Settings
@@ -116,7 +121,8 @@ func channelBytes(cid string) string {
 const UnitFile = `# Made by pulumi-icon.
 [Unit]
 Description=ICON sentry (HAProxy)
-Wants=network-online.target icon-firewall.service
+Wants=network-online.target
+Requires=icon-firewall.service
 After=network-online.target icon-firewall.service
 StartLimitIntervalSec=0
 
@@ -134,7 +140,7 @@ KillMode=mixed
 SuccessExitStatus=143
 Restart=always
 RestartSec=1
-LimitNOFILE=65536
+LimitNOFILE=524288
 UMask=0077
 NoNewPrivileges=yes
 CapabilityBoundingSet=

@@ -108,6 +108,14 @@ func contains(t *testing.T, text string, parts ...string) {
 	}
 }
 
+// off turns hosts off that are not needed any more: the machine's kernel bounds what all of them may have open together.
+func off(t *testing.T, hosts ...string) {
+	t.Helper()
+	for _, h := range hosts {
+		must(t, box.Lab.Kill(t.Context(), h))
+	}
+}
+
 // names of what an update changed, "op name" each.
 func changes(r *engine.Result) []string {
 	var all []string

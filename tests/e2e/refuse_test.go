@@ -95,13 +95,14 @@ func wrongMachines(t *testing.T) {
 		"host citizen-12, step ready", "port 9000/tcp is taken by perl",
 		"host citizen-13, step ready", "holds the chain 0xabc123, the plan wants "+box.Peers.CID, "it is never overwritten")
 	for _, s := range result.Changed() {
-		if strings.Contains(s.Name, sandbox.PRepHost) {
+		if strings.Contains(s.Name, "prep") {
 			t.Errorf("the P-Rep was touched: %s %s", s.Op, s.Name)
 		}
 	}
 	if got := on(t, "citizen-13", "cat "+sandbox.DataDir+"/chain/abc123/config.json"); got != "{}" {
 		t.Errorf("the other network's chain was touched: %s", got)
 	}
+	off(t, hosts...)
 	box.Layout.Override = map[string]any{"node": box.Node(map[string]any{"minDiskGB": 900000})}
 	box.Layout.Citizens = []string{"citizen-1"}
 	_, message = refused(t, box.Engine.Up)
@@ -128,4 +129,5 @@ func keyOnTwoHosts(t *testing.T) {
 		t.Error("the P-Rep was restarted")
 	}
 	box.Layout.Citizens = []string{"citizen-1"}
+	off(t, "citizen-14")
 }

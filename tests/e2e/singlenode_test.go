@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/insight-icon/pulumi-icon/sandbox"
+	"github.com/insight-icon/pulumi-icon/sandbox/engine"
 	"github.com/insight-icon/pulumi-icon/sandbox/peers"
 )
 
@@ -41,20 +42,20 @@ func TestSingleNode(t *testing.T) {
 	}}
 	must(t, box.Configure(ctx))
 	must(t, box.SetKey(ctx))
-	setKeystore := func(password string) {
-		text, err := json.Marshal(map[string]any{prep: map[string]any{"keystore": json.RawMessage(keystore), "password": password}})
+	setKeystore := func(host, password string) {
+		text, err := json.Marshal(map[string]any{host: map[string]any{"keystore": json.RawMessage(keystore), "password": password}})
 		must(t, err)
 		must(t, box.Engine.SetSecret(ctx, "keystores", string(text)))
 	}
 
-	setKeystore("not the password")
+	setKeystore(prep, "not the password")
 	_, message := refused(t, box.Engine.Up)
 	contains(t, message, "host "+prep+", step key", "does not open with its password")
 	if strings.Contains(message, "not the password") {
 		t.Error("the message shows the password")
 	}
 
-	setKeystore(password)
+	setKeystore(prep, password)
 	up(t)
 	if c := changes(up(t)); len(c) > 0 {
 		t.Errorf("a second up changed %v", c)
@@ -81,13 +82,53 @@ func TestSingleNode(t *testing.T) {
 		t.Errorf("the P-Rep's API answers %s to the internet, want no answer", got)
 	}
 
+	const next = "sentry-7"
+	movePRep(t, prep, next, address, func() { setKeystore(next, password) })
+
 	_, err = box.Engine.Destroy(ctx)
 	must(t, err)
 	must(t, box.Engine.RemoveSecret(ctx, "keystores"))
-	for _, host := range []string{prep, citizen} {
+	for _, host := range []string{prep, citizen, next} {
 		clean(t, host)
 		if got := on(t, host, "ls -d "+sandbox.DataDir+" 2>/dev/null || true"); got != "" {
 			t.Errorf("%s: %s is still there, but was to be wiped", host, got)
 		}
+	}
+}
+
+// movePRep moves the P-Rep with its key to another machine: at no time may both sign.
+func movePRep(t *testing.T, from, to, address string, setKey func()) {
+	t.Helper()
+	ctx := t.Context()
+	must(t, box.BootMore(ctx, to))
+	box.Layout.Machines = append(box.Layout.Machines, to)
+	machines, err := box.Machines()
+	must(t, err)
+	box.Layout.Override["hosts"] = map[string]any{"machines": machines}
+	box.Layout.Override["prep"] = map[string]any{"host": to}
+	box.Layout.Override["importedKeys"] = map[string]any{to: address}
+	setKey()
+	r := up(t)
+	var stopped, started *engine.StepEvent
+	for _, s := range r.Steps {
+		switch {
+		case s.Name == "prep-service" && s.Op == "delete-replaced":
+			stopped = &s
+		case s.Name == "prep-service" && s.Op == "create-replacement":
+			started = &s
+		}
+	}
+	if stopped == nil || started == nil || started.Began < stopped.Ended {
+		t.Errorf("the old node was not stopped before the new one was started: %v", changes(r))
+	}
+	if got := on(t, from, "systemctl is-active icon-node || true; ls -d "+sandbox.DataDir+" 2>/dev/null || true"); got != "inactive" {
+		t.Errorf("the machine that the P-Rep has left: %s", got)
+	}
+	last, err := box.Block(ctx, sandbox.PeerHost, 0)
+	must(t, err)
+	must(t, box.WaitHeight(ctx, to, last.Height, 5*time.Minute))
+	must(t, box.WaitHeight(ctx, sandbox.PeerHost, last.Height+20, 2*time.Minute))
+	if n, err := box.Proposed(ctx, 12); err != nil || n == 0 {
+		t.Errorf("after its move the P-Rep proposed %d of the last 12 blocks (%v)", n, err)
 	}
 }

@@ -8,6 +8,7 @@ apply() {
   fi
   directory 0755 root:root /etc/icon
   directory 0750 root:icon-node /etc/icon/node
+  check_moved_data
   adopt
   local sub
   for sub in '' /chain /key /logs; do directory 0700 icon-node:icon-node "$DATA_DIR$sub"; done
@@ -20,22 +21,48 @@ apply() {
   local address
   address=$(key_address "$DATA_DIR/key/keystore.json")
   [[ -n $address ]] || fail "the keystore $DATA_DIR/key/keystore.json names no address (\"address\":\"hx…\"): it is no node key"
+  put 0644 root:root /etc/icon/node/data-dir <<<"$DATA_DIR" || true
   summary "address=$address"
+  # What the service step has to take into use.
+  summary "software=${BINARY_SHA256:-$IMAGE}"
+  summary "key=$(sha256sum "$DATA_DIR/key/keystore.json" | cut -c1-16)"
+}
+
+# Another data directory must not mean another key: the one that is registered would stop signing.
+check_moved_data() {
+  local old
+  [[ -e /etc/icon/node/data-dir ]] || return 0
+  old=$(</etc/icon/node/data-dir)
+  if [[ $old != "$DATA_DIR" && -e $old/key/keystore.json && ! -e $DATA_DIR/key/keystore.json ]]; then
+    fail "icon:node.dataDir is now $DATA_DIR, but this node's key and chain are in $old: a new key would be born, and the old one would stop signing. Nothing was changed. On the host: systemctl stop icon-node, move $old to $DATA_DIR; then run pulumi up again"
+  fi
 }
 
 # remove keeps chain and key for a later deploy, unless the operator asked for them to be wiped. They fall to root, as the user goes.
 remove() {
   if [[ $ON_DESTROY == wipe ]]; then
     find "$DATA_DIR/key" -type f -exec shred -u {} + 2>/dev/null || true
-    rm -rf "$DATA_DIR"
+    # The directory itself may be where a disk is mounted.
+    if [[ -d $DATA_DIR ]]; then find "$DATA_DIR" -mindepth 1 -delete; fi
+    rmdir "$DATA_DIR" 2>/dev/null || true
     changed "$DATA_DIR wiped"
   elif [[ -d $DATA_DIR ]]; then
     chown -R root:root "$DATA_DIR"
     chmod 0700 "$DATA_DIR"
   fi
   if getent passwd icon-node >/dev/null; then userdel icon-node; fi
+  remove_images
   rm -rf /etc/icon/node /usr/local/lib/icon/goloop /var/tmp/icon-upload
-  if [[ $RUNTIME == container ]] && command -v "$ENGINE" >/dev/null; then "$ENGINE" image rm -f "$IMAGE" >/dev/null 2>&1 || true; fi
+}
+
+# The images that deploys have put here, "engine reference" each; the service step takes away those that are no longer used.
+remove_images() {
+  local tool reference
+  [[ -e $LEDGER ]] || return 0
+  while read -r tool reference; do
+    command -v "$tool" >/dev/null || continue
+    "$tool" image rm "$reference" || printf 'the image %s stays\n' "$reference"
+  done <"$LEDGER"
 }
 
 # Data that an earlier deploy left belongs to root since its user went.
@@ -52,12 +79,15 @@ install_binary() {
   [[ $have != "$BINARY_SHA256" ]] || return 0
   [[ -e $BINARY_STAGED ]] || fail "the goloop binary was not found at $BINARY_STAGED, where the copy step puts it: run pulumi up again with --replace for that step"
   local got
-  got=$(sha256sum "$BINARY_STAGED" | cut -d' ' -f1)
-  [[ $got == "$BINARY_SHA256" ]] || fail "the copied goloop binary has SHA-256 $got, expected $BINARY_SHA256: it was damaged or changed on its way to the host"
   install -d -m 0755 /usr/local/lib/icon
-  # A running executable can be replaced, but not written to.
+  # A running executable can be replaced, but not written to. The copy is what is checked: others may write where it was staged.
   install -m 0755 "$BINARY_STAGED" /usr/local/lib/icon/goloop.new
-  /usr/local/lib/icon/goloop.new version >/dev/null 2>&1 || fail "the goloop binary does not run on this machine ($(uname -m)): build it for this architecture"
+  got=$(sha256sum /usr/local/lib/icon/goloop.new | cut -d' ' -f1)
+  if [[ $got != "$BINARY_SHA256" ]]; then
+    rm -f /usr/local/lib/icon/goloop.new
+    fail "the copied goloop binary has SHA-256 $got, expected $BINARY_SHA256: it was damaged or changed on its way to the host"
+  fi
+  runuser -u icon-node -- /usr/local/lib/icon/goloop.new version >/dev/null 2>&1 || fail "the goloop binary does not run on this machine ($(uname -m)): build it for this architecture"
   mv -f /usr/local/lib/icon/goloop.new /usr/local/lib/icon/goloop
   rm -f "$BINARY_STAGED"
   changed /usr/local/lib/icon/goloop
@@ -65,25 +95,40 @@ install_binary() {
 
 install_image() {
   case $ENGINE in
-    podman) packages podman ;;
+    podman) packages podman crun ;;
     docker) packages docker.io ;;
   esac
-  "$ENGINE" image inspect "$IMAGE" >/dev/null 2>&1 && return 0
-  if [[ -n $ARCHIVE ]]; then
-    "$ENGINE" load -q -i "$ARCHIVE" || fail_log "the image archive could not be loaded"
-    rm -f "$ARCHIVE"
-    "$ENGINE" image inspect "$IMAGE" >/dev/null 2>&1 || fail "the image archive does not hold $IMAGE (icon:node.container.image): its digest differs"
-  else
-    "$ENGINE" pull -q "$IMAGE" || fail_log "the image $IMAGE could not be pulled: can this host reach the registry (icon:maintenance)? If it must not, set icon:node.container.archive"
+  if ! have_image; then
+    if [[ -n $ARCHIVE ]]; then
+      [[ -e $ARCHIVE ]] || fail "the image archive was not found at $ARCHIVE, where the copy step puts it: run pulumi up again with --replace for that step"
+      "$ENGINE" load -q -i "$ARCHIVE" || fail_log "the image archive could not be loaded"
+      have_image || fail "the image archive does not hold $IMAGE (icon:node.container.image), but $(archive_holds): the image's name or digest differs"
+    else
+      "$ENGINE" pull -q "$IMAGE" || fail_log "the image $IMAGE could not be pulled: can this host reach the registry (icon:maintenance)? If it must not, set icon:node.container.archive"
+    fi
+    # One that was here before is not ours to take away.
+    printf '%s %s\n' "$ENGINE" "$IMAGE" >>"$LEDGER"
+    changed "image $IMAGE"
   fi
-  changed "image $IMAGE"
+  [[ -z $ARCHIVE ]] || rm -f "$ARCHIVE"
 }
+
+have_image() { "$ENGINE" image inspect "$IMAGE" >/dev/null 2>&1; }
+
+# What an archive that was just loaded is known by: the newest images, "name@digest" each.
+archive_holds() { "$ENGINE" images --digests --format '{{.Repository}}@{{.Digest}}' | head -n 3 | paste -sd ' '; }
 
 # goloop runs the node's own tool, as the node's user or in its image.
 goloop() {
+  local extra=()
   case $RUNTIME in
     binary) runuser -u icon-node -- /usr/local/lib/icon/goloop "$@" ;;
-    container) "$ENGINE" run --rm --network none --volume "$DATA_DIR/key:$DATA_DIR/key" --entrypoint goloop "$IMAGE" "$@" ;;
+    container)
+      # The step's own cgroup will do for a moment's work.
+      [[ $ENGINE != podman ]] || extra=(--cgroups disabled)
+      "$ENGINE" run --rm --pull never --network none --log-driver none --security-opt no-new-privileges "${extra[@]}" \
+        --volume "$DATA_DIR/key:$DATA_DIR/key" --entrypoint goloop "$IMAGE" "$@"
+      ;;
   esac
 }
 
@@ -142,3 +187,5 @@ own_key() {
     fi
   done
 }
+
+LEDGER=/etc/icon/node/images

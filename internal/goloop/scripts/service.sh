@@ -1,8 +1,13 @@
 # shellcheck shell=bash disable=SC2154
 # The step "service": the unit and the network. It restarts the node only if something that the node reads at its start has changed.
 
+# shellcheck disable=SC2034
+THING=node
+
 apply() {
-  local restart=false
+  # SOFTWARE and KEY say what the key step has put in place; the running node may still have what was there before.
+  local restart=$UNFINISHED
+  if put 0644 root:root /etc/icon/node/in-use <<<"$SOFTWARE $KEY"; then restart=true; fi
   if put 0644 root:root /etc/systemd/system/icon-node.service <"$STEP_DIR/icon-node.service"; then
     systemctl daemon-reload
     restart=true
@@ -21,7 +26,6 @@ apply() {
       ;;
     binary)
       put 0640 root:icon-node /etc/icon/node/genesis.zip < <(base64 -d "$STEP_DIR/genesis.b64") || true
-      running_other_binary && restart=true
       ;;
   esac
   systemctl is-enabled -q icon-node.service 2>/dev/null || {
@@ -35,19 +39,29 @@ apply() {
     systemctl restart icon-node.service
     changed "icon-node.service restarted"
   fi
-  if [[ $RUNTIME == binary ]]; then
-    wait_for_socket
-    join
-  fi
+  case $RUNTIME in
+    container) remove_other_images ;;
+    binary)
+      wait_for_socket
+      join
+      ;;
+  esac
 }
 
 remove() { disable icon-node.service; }
 
-running_other_binary() {
-  local pid
-  pid=$(systemctl show -p MainPID --value icon-node.service)
-  # The kernel marks the executable of a process as deleted when its file was replaced.
-  [[ $pid -gt 0 && $(readlink "/proc/$pid/exe") == *'(deleted)' ]]
+# Images that earlier deploys have put here and that no container uses any more.
+remove_other_images() {
+  local tool reference kept=()
+  [[ -e $LEDGER ]] || return 0
+  while read -r tool reference; do
+    if [[ "$tool $reference" == "$ENGINE $IMAGE" ]] || ! "$tool" image rm "$reference"; then
+      kept+=("$tool $reference")
+    else
+      changed "image $reference removed"
+    fi
+  done <"$LEDGER"
+  printf '%s\n' "${kept[@]}" | sed '/^$/d' >"$LEDGER"
 }
 
 goloop() { runuser -u icon-node -- /usr/local/lib/icon/goloop "$@"; }
@@ -90,3 +104,4 @@ setting() {
 }
 
 SOCKET=$DATA_DIR/chain/cli.sock
+LEDGER=/etc/icon/node/images

@@ -18,16 +18,27 @@ apply() {
     fi
     sleep 0.5
   done
-  journalctl -u icon-node.service -n 12 --no-pager -o cat
+  node_log
   case $stage in
     answer) fail_log "the node does not answer on 127.0.0.1:9000 after $TIMEOUT s: it has not started (systemctl status icon-node)" ;;
     join) fail_log "the node answers but has not joined the network $CID after $TIMEOUT s. It says: ${body:0:400}" ;;
-    rise) fail_log "the node has joined $CID but its height stays at $height for $TIMEOUT s: it finds no peers that make blocks. Its seeds are ${SEEDS}: does each answer from this host, and is the network alive?" ;;
+    rise) fail_log "the node has joined $CID but its height stays at $height for $TIMEOUT s: it finds no peers that make blocks. Its seeds are ${SEEDS}: does each answer from this host, and is the network alive? Behind sealed sentries, one of the seeds must be a validator" ;;
   esac
 }
 
 # Nothing to take away.
 remove() { :; }
+
+# The end of what the node itself says. The image's own logs are files; the one of its start holds the key's password.
+node_log() {
+  journalctl -u icon-node.service -n 12 --no-pager -o cat
+  [[ $RUNTIME == container ]] || return 0
+  local name
+  for name in booting chain goloop; do
+    [[ -e $DATA_DIR/logs/$name.log ]] || continue
+    tail -n 12 "$DATA_DIR/logs/$name.log" | grep -vFf "$DATA_DIR/key/password" | cut -c1-300 || true
+  done
+}
 
 # get PATH: the body of an HTTP answer 200 of the node; needs no program that the host may not have.
 get() {

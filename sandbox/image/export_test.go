@@ -1,0 +1,4 @@
+package image
+
+// DigestOf for the tests.
+var DigestOf = digestOf
