@@ -114,7 +114,7 @@ func TestScriptsAreCleanAsWholePrograms(t *testing.T) {
 }
 
 var verifyVars = map[string]string{
-	"CID": "0x1ecbb6", "SEEDS": "10.9.0.1:7100", "TIMEOUT": "2", "UNIT": "", "RUNTIME": "binary", "DATA_DIR": "/d",
+	"CID": "0x1ecbb6", "SEEDS": "10.9.0.1:7100", "TIMEOUT": "4", "UNIT": "", "RUNTIME": "binary", "DATA_DIR": "/d",
 }
 
 func TestTheGuardRefusesAKeyOnTwoHostsAndNamesThem(t *testing.T) {

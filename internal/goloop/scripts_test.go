@@ -35,12 +35,12 @@ func TestVerifySaysWhichOfAnsweringJoiningAndRisingDidNotHappen(t *testing.T) {
 		says   string
 	}{
 		"rises":         {chainOf("0x1ecbb6", "started", clock), "exit 0", "chain=0x1ecbb6"},
-		"stands still":  {chainOf("0x1ecbb6", "started", "7"), "exit 1", "the node has joined 0x1ecbb6 but its height stays at 7 for 2 s"},
-		"other network": {chainOf("0x1ecbb7", "started", clock), "exit 1", "the node answers but has not joined the network 0x1ecbb6 after 2 s"},
+		"stands still":  {chainOf("0x1ecbb6", "started", "7"), "exit 1", "the node has joined 0x1ecbb6 but its height stays at 7 for 4 s"},
+		"other network": {chainOf("0x1ecbb7", "started", clock), "exit 1", "the node answers but has not joined the network 0x1ecbb6 after 4 s"},
 		"stopped":       {chainOf("0x1ecbb6", "stopped", clock), "exit 1", `"state":"stopped"`},
-		"no chain":      {`200 content-type text/plain string '[]'`, "exit 1", "has not joined the network 0x1ecbb6 after 2 s. It says: []"},
-		"error":         {`500 content-type application/json string 'broken'`, "exit 1", "the node does not answer on 127.0.0.1:9000 after 2 s"},
-		"nobody":        {"", "exit 1", "the node does not answer on 127.0.0.1:9000 after 2 s"},
+		"no chain":      {`200 content-type text/plain string '[]'`, "exit 1", "has not joined the network 0x1ecbb6 after 4 s. It says: []"},
+		"error":         {`500 content-type application/json string 'broken'`, "exit 1", "the node does not answer on 127.0.0.1:9000 after 4 s"},
+		"nobody":        {"", "exit 1", "the node does not answer on 127.0.0.1:9000 after 4 s"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -188,3 +188,27 @@ apply() { [[ $PASSWORD == %s ]]; cat "$STEP_DIR/password" >/dev/null; grep -q "$
 		t.Errorf("said\n%s", out)
 	}
 }
+
+func TestRemovingLeavesAloneWhatAnotherHostNameOrRoleHasTakenOver(t *testing.T) {
+	old := program(t, "ROLE=0\napply() { :; }\nremove() { touch /run/removed; }\n", nil, nil)
+	new := program(t, "ROLE=3\napply() { :; }\nremove() { touch /run/removed; }\n", nil, nil)
+	out, _ := host.Scenario(t, map[string]string{"service-old": old, "service-new": new}, `
+		step service-old apply; step service-new apply; step service-old remove; ls /run/removed 2>&1 | sed 's/.*No such.*/still there/'
+		step service-new remove; ls /run/removed`)
+	const want = "changed=0\nchanged=0\nkept=taken over by host-1 3\nchanged=0\nstill there\nchanged=0\n/run/removed\n"
+	if out != want {
+		t.Errorf("said\n%s\nwanted\n%s", out, want)
+	}
+}
+
+func TestAStepThatWasCutOffTellsTheNextOne(t *testing.T) {
+	text := program(t, `
+apply() { summary "unfinished=$UNFINISHED"; [[ ! -e /run/cut ]] || { rm /run/cut; kill -9 $$; }; }
+remove() { :; }`, nil, nil)
+	out, _ := host.Scenario(t, map[string]string{"harden": text}, `
+		touch /run/cut; step harden apply 2>/dev/null; step harden apply; step harden apply`)
+	const want = "unfinished=false\nunfinished=true\nchanged=0\nunfinished=false\nchanged=0\n"
+	if out != want {
+		t.Errorf("said\n%s\nwanted\n%s", out, want)
+	}
+}

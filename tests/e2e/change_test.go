@@ -45,6 +45,11 @@ func limitTouchesSentriesOnly(t *testing.T) {
 	if on(t, sandbox.PRepHost, nodePID) != prep {
 		t.Error("the P-Rep was restarted")
 	}
+	// And back.
+	box.Layout.Override = nil
+	if got := changes(up(t)); len(got) != len(want) {
+		t.Errorf("going back changed %v", got)
+	}
 }
 
 func addsSentry(t *testing.T) {
@@ -54,7 +59,6 @@ func addsSentry(t *testing.T) {
 	}
 	must(t, box.BootMore(t.Context(), "sentry-3"))
 	box.Layout.Sentries = append(box.Layout.Sentries, "sentry-3")
-	box.Layout.Override = nil
 	r := up(t)
 	for _, c := range changes(r) {
 		if strings.Contains(c, "sentry-1") || strings.Contains(c, "sentry-2") {
