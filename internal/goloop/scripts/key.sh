@@ -101,8 +101,14 @@ install_image() {
   if ! have_image; then
     if [[ -n $ARCHIVE ]]; then
       [[ -e $ARCHIVE ]] || fail "the image archive was not found at $ARCHIVE, where the copy step puts it: run pulumi up again with --replace for that step"
+      local before held
+      before=$("$ENGINE" image ls -q --no-trunc | sort -u)
       "$ENGINE" load -q -i "$ARCHIVE" || fail_log "the image archive could not be loaded"
-      have_image || fail "the image archive does not hold $IMAGE (icon:node.container.image), but $(archive_holds): the image's name or digest differs"
+      if ! have_image; then
+        held=$(archive_holds)
+        comm -13 <(printf '%s\n' "$before") <("$ENGINE" image ls -q --no-trunc | sort -u) | xargs -r "$ENGINE" image rm -f
+        fail "the image archive does not hold $IMAGE (icon:node.container.image), but $held: the image's name or digest differs"
+      fi
     else
       "$ENGINE" pull -q "$IMAGE" || fail_log "the image $IMAGE could not be pulled: can this host reach the registry (icon:maintenance)? If it must not, set icon:node.container.archive"
     fi
