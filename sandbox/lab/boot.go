@@ -120,6 +120,9 @@ func (l *Lab) infrastructureUp(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := l.raiseLimits(); err != nil {
+		return err
+	}
 	if err := l.ensureAdminKey(); err != nil {
 		return err
 	}

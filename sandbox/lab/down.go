@@ -30,6 +30,7 @@ func (l *Lab) Down(ctx context.Context) error {
 				errs = append(errs, removeTree(path))
 			}
 		}
+		errs = append(errs, restoreLimits())
 		if err := errors.Join(errs...); err != nil {
 			return err
 		}
