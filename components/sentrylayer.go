@@ -65,6 +65,8 @@ type SentryLayer struct {
 	pulumi.ResourceState
 	// Relays are the private addresses where the plan's own nodes find the network's seeds (NodeArgs.Relays). Empty without Relay.
 	Relays pulumi.StringArrayOutput
+	// RelayedSeeds is the number of seeds that they lead to (NodeArgs.RelayedSeeds).
+	RelayedSeeds int
 	// Addresses are the public addresses, to be published under the announced name.
 	Addresses pulumi.StringArrayOutput
 }
@@ -116,6 +118,7 @@ func NewSentryLayer(ctx *pulumi.Context, name string, args *SentryLayerArgs, opt
 			relays = append(relays, h.PrivateAddress)
 		}
 	}
+	s.RelayedSeeds = len(args.relayPorts())
 	s.Relays, s.Addresses = relays.ToStringArrayOutput(), addresses.ToStringArrayOutput()
 	return s, ctx.RegisterResourceOutputs(s, pulumi.Map{"relays": s.Relays, "addresses": s.Addresses})
 }

@@ -145,7 +145,7 @@ func (d *deployment) nodeArgs(host string, node Node) components.NodeArgs {
 		LogLevel: d.plan.LogLevel, SyncTimeout: time.Duration(d.plan.SyncTimeout) * time.Second,
 	}
 	if node.ThroughSentries {
-		args.Relays, args.RelayedSeeds = d.layer.Relays, len(n.Seeds)
+		args.Relays, args.RelayedSeeds = d.layer.Relays, d.layer.RelayedSeeds
 	} else {
 		args.Seeds = pulumi.ToStringArray(n.Seeds)
 	}

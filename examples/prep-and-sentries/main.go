@@ -83,12 +83,13 @@ func deploy(ctx *pulumi.Context, on platform.Platform) error {
 
 	// The P-Rep finds the network through the sentries' relays: it starts when the last sentry has been verified.
 	prep.Session.After(sentry2.Session.Last()...)
-	node, err := components.NewPRepNode(ctx, "prep-1", &components.PRepNodeArgs{NodeArgs: components.NodeArgs{
-		Host:   prep,
-		Chain:  components.Chain{CID: cid, NID: "0x2", Service: "LisbonNet"},
-		Relays: layer.Relays, RelayedSeeds: 1,
-		Announce: pulumi.String(announce),
-		Software: components.Software{Container: &components.Container{Image: image}},
+	node, err := components.NewPRepNode(ctx, "prep", &components.PRepNodeArgs{NodeArgs: components.NodeArgs{
+		Host:         prep,
+		Chain:        components.Chain{CID: cid, NID: "0x2", Service: "LisbonNet"},
+		Relays:       layer.Relays,
+		RelayedSeeds: layer.RelayedSeeds,
+		Announce:     pulumi.String(announce),
+		Software:     components.Software{Container: &components.Container{Image: image}},
 	}})
 	if err != nil {
 		return err
