@@ -78,7 +78,11 @@ func run(ctx context.Context, args []string) error {
 		if err := s.Prepare(ctx); err != nil {
 			return err
 		}
-		fmt.Printf("pulumi  %s\ngoloop  %s\n", s.Tools.Pulumi, s.Tools.Goloop)
+		fmt.Printf("pulumi                   %s\npulumi-language-go       %s\n", s.Tools.Pulumi, s.Tools.LanguageHost)
+		fmt.Printf("pulumi-resource-command  %s\ngoloop                   %s\n", s.Tools.CommandPlugin, s.Tools.Goloop)
+		if s.Tools.StandIn {
+			fmt.Println("pulumi-resource-command is a stand-in, because the real plugin is neither installed nor downloadable here")
+		}
 		return nil
 	default:
 		fmt.Fprint(os.Stderr, usage)
