@@ -27,12 +27,10 @@ func (c *collector) between(path string, n, least, most int) {
 }
 
 // matches wants text to have the pattern's form.
-func (c *collector) matches(path, text string, pattern *regexp.Regexp, wanted string) bool {
+func (c *collector) matches(path, text string, pattern *regexp.Regexp, wanted string) {
 	if !pattern.MatchString(text) {
 		c.add(path, "is %s; wanted %s", quote(text), wanted)
-		return false
 	}
-	return true
 }
 
 // network wants an IPv4 network in CIDR form, without bits set to the right of its mask.

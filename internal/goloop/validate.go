@@ -24,7 +24,9 @@ func Word(field, value string) error {
 // Validate refuses settings that can't be written into the node's files; all problems at once. Stack files are checked more closely
 // when they are loaded; this is for values that are only known when hosts exist, and for other programs.
 func (s Settings) Validate() error {
-	errs := []error{Word("Announce", s.Announce), Word("RPCListen", "0"+s.RPCListen), Word("CID", s.CID), Word("NID", s.NID), Word("LogLevel", s.LogLevel)}
+	errs := []error{
+		Word("Announce", s.Announce), Word("RPCListen", "0"+s.RPCListen), Word("CID", s.CID), Word("NID", s.NID), Word("LogLevel", s.LogLevel),
+	}
 	if !path.MatchString(s.DataDir) {
 		errs = append(errs, fmt.Errorf("DataDir: %q: wanted an absolute path of letters, digits and . _ -", s.DataDir))
 	}

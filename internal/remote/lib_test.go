@@ -191,8 +191,8 @@ apply() { [[ $PASSWORD == %s ]]; cat "$STEP_DIR/password" >/dev/null; grep -q "$
 
 func TestRemovingLeavesAloneWhatAnotherHostNameOrRoleHasTakenOver(t *testing.T) {
 	old := program(t, "ROLE=0\napply() { :; }\nremove() { touch /run/removed; }\n", nil, nil)
-	new := program(t, "ROLE=3\napply() { :; }\nremove() { touch /run/removed; }\n", nil, nil)
-	out, _ := host.Scenario(t, map[string]string{"service-old": old, "service-new": new}, `
+	next := program(t, "ROLE=3\napply() { :; }\nremove() { touch /run/removed; }\n", nil, nil)
+	out, _ := host.Scenario(t, map[string]string{"service-old": old, "service-new": next}, `
 		step service-old apply; step service-new apply; step service-old remove; ls /run/removed 2>&1 | sed 's/.*No such.*/still there/'
 		step service-new remove; ls /run/removed`)
 	const want = "changed=0\nchanged=0\nkept=taken over by host-1 3\nchanged=0\nstill there\nchanged=0\n/run/removed\n"

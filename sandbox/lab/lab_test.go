@@ -150,7 +150,8 @@ func TestCgroupsAreFoundOnBothKindsOfMachine(t *testing.T) {
 	}{
 		{"30 23 0:26 / /sys/fs/cgroup rw shared:4 - cgroup2 cgroup2 rw,nsdelegate\n", cgroups{unified: "/sys/fs/cgroup"}},
 		{
-			"31 23 0:27 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n32 23 0:28 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,name=systemd\n" +
+			"31 23 0:27 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n" +
+				"32 23 0:28 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,name=systemd\n" +
 				"33 23 0:29 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n",
 			cgroups{unified: "/sys/fs/cgroup/unified", named: "/sys/fs/cgroup/systemd"},
 		},
