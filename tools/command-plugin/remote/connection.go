@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -135,11 +136,11 @@ func (e *endpoint) answer(_, _ string, questions []string, _ []bool) ([]string, 
 }
 
 // pinHostKey accepts HostKey alone. The algorithm is pinned with it: a server
-// with several keys must not choose to present another one.
+// with several keys must not choose to present another one. A connection
+// without one, which the real plugin lets trust any server, is refused.
 func (e *endpoint) pinHostKey(config *ssh.ClientConfig) error {
 	if e.HostKey == nil {
-		config.HostKeyCallback = ssh.InsecureIgnoreHostKey()
-		return nil
+		return errors.New("connection without hostKey: this stand-in trusts no server on first sight; set it, or install the real pulumi-command plugin")
 	}
 	want, _, _, _, err := ssh.ParseAuthorizedKey([]byte(*e.HostKey))
 	if err != nil {
