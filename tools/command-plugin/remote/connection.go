@@ -44,7 +44,7 @@ type endpoint struct {
 	// Default 15.
 	PerDialTimeout *int `pulumi:"perDialTimeout,optional"`
 	// HostKey that the server must present, in authorized_keys form. Unset
-	// accepts any key.
+	// is refused (the real plugin would accept any key).
 	HostKey *string `pulumi:"hostKey,optional"`
 }
 
