@@ -187,6 +187,26 @@ func (b *builder) download(ctx context.Context, s source) <-chan error {
 	return done
 }
 
+// tick says every half minute that a build goes on, until the function it returns is called.
+func (b *builder) tick(label string, start time.Time) (stop func()) {
+	ended := make(chan struct{})
+	ticker := time.NewTicker(30 * time.Second)
+	go func() {
+		for {
+			select {
+			case <-ended:
+				return
+			case now := <-ticker.C:
+				b.progress("still building %s (%.0f s)", label, now.Sub(start).Seconds())
+			}
+		}
+	}()
+	return func() {
+		ticker.Stop()
+		close(ended)
+	}
+}
+
 // build makes the binary beside its place and moves it there whole, so that an interrupted build leaves nothing that looks finished.
 func (b *builder) build(ctx context.Context, s source, path string) error {
 	version, err := b.version(s)
@@ -196,6 +216,7 @@ func (b *builder) build(ctx context.Context, s source, path string) error {
 	label := strings.TrimSpace(s.name + " " + version)
 	b.progress("building %s (about %s, once)", label, s.takes)
 	start := time.Now()
+	defer b.tick(label, start)()
 	temp, err := os.MkdirTemp(b.dir, unfinished)
 	if err != nil {
 		return err
