@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -128,8 +129,28 @@ func (s *Sandbox) Prepare(ctx context.Context) error {
 	s.Engine = &engine.Engine{
 		Project: s.opts.Project, Stack: s.opts.Stack, State: s.state(), Pulumi: built.Pulumi, Env: built.Env(), Output: s.opts.Output,
 	}
+	if err := s.compile(ctx); err != nil {
+		return err
+	}
 	s.Peers, err = peers.Make(ctx, filepath.Join(s.state(), "network"), built.Goloop)
 	return err
+}
+
+// compile builds the program once beforehand, so that pulumi finds it in Go's cache: the first time takes minutes, in which pulumi would
+// say nothing.
+func (s *Sandbox) compile(ctx context.Context) error {
+	begin := time.Now()
+	hint := time.AfterFunc(3*time.Second, func() { s.opts.Progress("building the Pulumi program (about two minutes, the first time)") })
+	defer hint.Stop()
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", os.DevNull, ".")
+	cmd.Dir = s.opts.Project
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build of the Pulumi program: %w\n%s", err, out)
+	}
+	if took := time.Since(begin); took > 3*time.Second {
+		s.opts.Progress("built the Pulumi program in %.0f s", took.Seconds())
+	}
+	return nil
 }
 
 func (s *Sandbox) state() string { return filepath.Join(s.opts.Dir, "stack-"+s.opts.Stack) }
