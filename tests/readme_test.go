@@ -205,6 +205,8 @@ func TestTheReportInTheReadmeIsWhatTheSandboxPrints(t *testing.T) {
 	form := func(text string) string {
 		text = regexp.MustCompile(`hx[0-9a-f]+`).ReplaceAllString(strings.TrimSpace(text), "hx")
 		text = regexp.MustCompile(`10\.[0-9.]+\d`).ReplaceAllString(text, "address")
+		// How many of the sentries the validators have chosen is a matter of chance.
+		text = strings.ReplaceAll(text, "address, address", "address")
 		return regexp.MustCompile(`\d+`).ReplaceAllString(text, "0")
 	}
 	if form(shown) != form(printed.String()) {
