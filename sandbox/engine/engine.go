@@ -159,12 +159,6 @@ func (e *Engine) Sealed(ctx context.Context) (string, error) {
 	return e.run(ctx, nil, "stack", "export")
 }
 
-// Unlock ends an update that was interrupted, as `pulumi cancel` does.
-func (e *Engine) Unlock(ctx context.Context) error {
-	_, err := e.run(ctx, nil, "cancel", "--yes")
-	return err
-}
-
 // Remove forgets the stack with its state, passphrase and file. What it deployed stays as it is.
 func (e *Engine) Remove() error {
 	if err := os.Remove(e.file()); err != nil && !errors.Is(err, os.ErrNotExist) {
