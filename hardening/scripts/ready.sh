@@ -22,7 +22,7 @@ apply() {
 # What the deploy has kept for itself on the host goes with the last step. Data that the operator asked to keep stays.
 remove() {
   rm -rf /etc/icon /usr/local/lib/icon
-  rm -rf /var/log/icon
+  rm -rf /var/log/icon /run/icon/unfinished-*
 }
 
 problem() { PROBLEMS+=("$1"); }

@@ -302,7 +302,7 @@ func TestDownLeavesNothing(t *testing.T) {
 	l := testLab(t)
 	boot(t, l, fiveHosts()...)
 	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(300*time.Millisecond, cancel)
+	time.AfterFunc(50*time.Millisecond, cancel)
 	late := HostSpec{Name: "late", Private: netip.MustParseAddr("10.78.2.50")}
 	if err := l.Boot(ctx, late); !errors.Is(err, context.Canceled) {
 		t.Errorf("an interrupted boot says %v", err)
