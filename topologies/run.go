@@ -1,6 +1,8 @@
 package topologies
 
 import (
+	"net"
+
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/insight-icon/pulumi-icon/internal/remote"
@@ -15,6 +17,11 @@ func Run(ctx *pulumi.Context) error {
 	}
 	if err := c.CheckFiles("."); err != nil {
 		return err
+	}
+	if warning := announcedWarning(ctx.Context(), c, net.DefaultResolver.LookupNetIP); warning != "" {
+		if err := ctx.Log.Warn(warning, nil); err != nil {
+			return err
+		}
 	}
 	plan, err := PlanOf(c)
 	if err != nil {
