@@ -15,7 +15,7 @@ apply() {
   nft -c -f "$STEP_DIR/firewall.nft" || fail_log "nftables refuses the rules that were generated from the plan; the rules in force are unchanged"
   local reload=$UNFINISHED
   if put 0600 root:root /etc/icon/firewall.nft <"$STEP_DIR/firewall.nft"; then reload=true; fi
-  if put 0644 root:root /etc/systemd/system/icon-firewall.service <<<"$UNIT"; then systemctl daemon-reload; fi
+  unit icon-firewall.service <<<"$UNIT" || true # what it loads is looked at below
   enable icon-firewall.service
   # A table that somebody removed by hand is put back.
   if $reload || ! nft list table inet icon >/dev/null 2>&1; then
@@ -34,7 +34,7 @@ node_user() {
 
 remove() {
   disable icon-firewall.service
-  nft delete table inet icon 2>/dev/null || true
+  if nft list table inet icon >/dev/null 2>&1; then nft delete table inet icon; fi
   rm -f /etc/icon/firewall.nft
 }
 

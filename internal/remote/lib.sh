@@ -77,7 +77,17 @@ packages() {
   changed "packages ${missing[*]}"
 }
 
-# enable UNIT: starts a unit now and at every boot.
+# unit NAME: installs a systemd unit from standard input. True if a service that runs has to be restarted for it: the unit is another,
+# or a step that was cut off may have installed it without systemd's knowing.
+unit() {
+  if put 0644 root:root "/etc/systemd/system/$1" || $UNFINISHED; then
+    systemctl daemon-reload || fail_log "systemd does not read its units anew"
+    return 0
+  fi
+  return 1
+}
+
+# enable UNIT [restart|reload]: starts a unit now and at every boot. One that runs already is restarted or reloaded, if that is asked for.
 enable() {
   systemctl is-enabled -q "$1" 2>/dev/null || {
     systemctl enable -q "$1"
@@ -87,6 +97,9 @@ enable() {
     systemctl start "$1"
     # A unit whose conditions leave it out on this machine starts without becoming active.
     if systemctl is-active -q "$1"; then changed "$1 started"; fi
+  elif [[ -n ${2:-} ]]; then
+    systemctl "$2" "$1"
+    changed "$1 ${2}ed"
   fi
 }
 

@@ -212,3 +212,11 @@ remove() { :; }`, nil, nil)
 		t.Errorf("said\n%s\nwanted\n%s", out, want)
 	}
 }
+
+func TestAUnitThatACutOffStepMayHaveLeftUnreadIsReadAgain(t *testing.T) {
+	says(t, `remove() { :; }
+apply() { if unit icon-test.service <<<"[Unit]"; then summary "restart"; else summary "as it was"; fi; }`, `
+		pretend systemctl 'echo "$*" >>/run/systemctl'
+		step test apply; step test apply; touch /run/icon/unfinished-test; step test apply; cat /run/systemctl`,
+		"restart\nchanged=1\nas it was\nchanged=0\nrestart\nchanged=0\ndaemon-reload\ndaemon-reload\n")
+}

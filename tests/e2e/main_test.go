@@ -6,58 +6,20 @@ package e2e
 
 import (
 	"context"
-	"fmt"
-	"net/netip"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/insight-icon/pulumi-icon/sandbox"
 	"github.com/insight-icon/pulumi-icon/sandbox/engine"
+	"github.com/insight-icon/pulumi-icon/tests/e2e/life"
 )
 
 var box *sandbox.Sandbox
 
 func TestMain(m *testing.M) {
 	sandbox.ServeIfAsked()
-	os.Exit(run(m))
-}
-
-// run makes the hosts that all tests share, and removes them whatever happens.
-func run(m *testing.M) int {
-	project, err := filepath.Abs("../..")
-	if err != nil {
-		return fail(err)
-	}
-	begin := time.Now()
-	box, err = sandbox.Open(sandbox.Options{
-		Project: project, Stack: "e2e", Lab: "e2e",
-		Internet: netip.MustParsePrefix("10.77.11.0/24"), Private: netip.MustParsePrefix("10.77.12.0/24"),
-		Progress: func(format string, args ...any) {
-			fmt.Printf("[%5.1f s] %s\n", time.Since(begin).Seconds(), fmt.Sprintf(format, args...))
-		},
-	})
-	if err != nil {
-		return fail(err)
-	}
-	ctx := context.Background()
-	// What an interrupted run left.
-	if err := box.Down(ctx); err != nil {
-		return fail(err)
-	}
-	defer func() {
-		if err := box.Down(ctx); err != nil {
-			fail(err)
-		}
-	}()
-	return m.Run()
-}
-
-func fail(err error) int {
-	fmt.Fprintln(os.Stderr, err)
-	return 1
+	os.Exit(life.Run(m, "e2e", 11, func(s *sandbox.Sandbox) { box = s }))
 }
 
 // must ends the test on an error.

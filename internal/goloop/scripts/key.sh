@@ -41,7 +41,7 @@ check_moved_data() {
 # remove keeps chain and key for a later deploy, unless the operator asked for them to be wiped. They fall to root, as the user goes.
 remove() {
   if [[ $ON_DESTROY == wipe ]]; then
-    find "$DATA_DIR/key" -type f -exec shred -u {} + 2>/dev/null || true
+    if [[ -d $DATA_DIR/key ]]; then find "$DATA_DIR/key" -type f -exec shred -u {} +; fi
     # The directory itself may be where a disk is mounted.
     if [[ -d $DATA_DIR ]]; then find "$DATA_DIR" -mindepth 1 -delete; fi
     rmdir "$DATA_DIR" 2>/dev/null || true

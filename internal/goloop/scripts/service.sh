@@ -6,12 +6,9 @@ THING=node
 
 apply() {
   # SOFTWARE and KEY say what the key step has put in place; the running node may still have what was there before.
-  local restart=$UNFINISHED
-  if put 0644 root:root /etc/icon/node/in-use <<<"$SOFTWARE $KEY"; then restart=true; fi
-  if put 0644 root:root /etc/systemd/system/icon-node.service <"$STEP_DIR/icon-node.service"; then
-    systemctl daemon-reload
-    restart=true
-  fi
+  local running=''
+  if put 0644 root:root /etc/icon/node/in-use <<<"$SOFTWARE $KEY"; then running=restart; fi
+  if unit icon-node.service <"$STEP_DIR/icon-node.service"; then running=restart; fi
   # Written in place: the running node sees this very file, and takes another sentry without a restart.
   if ! cmp -s "$STEP_DIR/hosts" /etc/icon/node/hosts; then
     cat "$STEP_DIR/hosts" >/etc/icon/node/hosts
@@ -20,25 +17,16 @@ apply() {
   fi
   case $RUNTIME in
     container)
-      if put 0600 root:root /etc/icon/node/node.env <"$STEP_DIR/node.env"; then restart=true; fi
+      if put 0600 root:root /etc/icon/node/node.env <"$STEP_DIR/node.env"; then running=restart; fi
       # The image takes the password from its environment only; a root-only file keeps it out of every command line.
-      if put 0600 root:root /etc/icon/node/password.env <<<"KEY_PASSWORD=$(<"$DATA_DIR/key/password")"; then restart=true; fi
+      if put 0600 root:root /etc/icon/node/password.env <<<"KEY_PASSWORD=$(<"$DATA_DIR/key/password")"; then running=restart; fi
       ;;
     binary)
       put 0640 root:icon-node /etc/icon/node/genesis.zip < <(base64 -d "$STEP_DIR/genesis.b64") || true
       ;;
   esac
-  systemctl is-enabled -q icon-node.service 2>/dev/null || {
-    systemctl enable -q icon-node.service
-    changed "icon-node.service enabled"
-  }
-  if ! systemctl is-active -q icon-node.service; then
-    systemctl start icon-node.service
-    changed "icon-node.service started"
-  elif $restart; then
-    systemctl restart icon-node.service
-    changed "icon-node.service restarted"
-  fi
+  # shellcheck disable=SC2086 # empty is no argument
+  enable icon-node.service $running
   case $RUNTIME in
     container) remove_other_images ;;
     binary)

@@ -15,26 +15,11 @@ apply() {
   directory 0755 root:root /etc/icon
   directory 0750 root:haproxy /etc/icon/sentry
   haproxy -c -q -f "$STEP_DIR/haproxy.cfg" || fail_log "HAProxy refuses the configuration that was generated; the running one is unchanged"
-  local reload=$UNFINISHED restart=false
-  if put 0640 root:haproxy /etc/icon/sentry/haproxy.cfg <"$STEP_DIR/haproxy.cfg"; then reload=true; fi
-  if put 0644 root:root /etc/systemd/system/icon-sentry.service <"$STEP_DIR/icon-sentry.service"; then
-    systemctl daemon-reload
-    restart=true
-  fi
-  systemctl is-enabled -q icon-sentry.service 2>/dev/null || {
-    systemctl enable -q icon-sentry.service
-    changed "icon-sentry.service enabled"
-  }
-  if ! systemctl is-active -q icon-sentry.service; then
-    systemctl start icon-sentry.service
-    changed "icon-sentry.service started"
-  elif $restart; then
-    systemctl restart icon-sentry.service
-    changed "icon-sentry.service restarted"
-  elif $reload; then
-    systemctl reload icon-sentry.service
-    changed "icon-sentry.service reloaded"
-  fi
+  local running=''
+  if put 0640 root:haproxy /etc/icon/sentry/haproxy.cfg <"$STEP_DIR/haproxy.cfg"; then running=reload; fi
+  if unit icon-sentry.service <"$STEP_DIR/icon-sentry.service"; then running=restart; fi
+  # shellcheck disable=SC2086 # empty is no argument
+  enable icon-sentry.service $running
 }
 
 remove() {

@@ -5,58 +5,20 @@
 package container
 
 import (
-	"context"
-	"fmt"
-	"net/netip"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/insight-icon/pulumi-icon/sandbox"
 	"github.com/insight-icon/pulumi-icon/sandbox/engine"
+	"github.com/insight-icon/pulumi-icon/tests/e2e/life"
 )
 
 var box *sandbox.Sandbox
 
 func TestMain(m *testing.M) {
 	sandbox.ServeIfAsked()
-	os.Exit(run(m))
-}
-
-// run makes the hosts of the tests, and removes them whatever happens.
-func run(m *testing.M) int {
-	project, err := filepath.Abs("../../..")
-	if err != nil {
-		return fail(err)
-	}
-	begin := time.Now()
-	box, err = sandbox.Open(sandbox.Options{
-		Project: project, Stack: "ctr", Lab: "ctr",
-		Internet: netip.MustParsePrefix("10.77.21.0/24"), Private: netip.MustParsePrefix("10.77.22.0/24"),
-		Progress: func(format string, args ...any) {
-			fmt.Printf("[%5.1f s] %s\n", time.Since(begin).Seconds(), fmt.Sprintf(format, args...))
-		},
-	})
-	if err != nil {
-		return fail(err)
-	}
-	ctx := context.Background()
-	// What an interrupted run left.
-	if err := box.Down(ctx); err != nil {
-		return fail(err)
-	}
-	code := m.Run()
-	if err := box.Down(ctx); err != nil {
-		return fail(err)
-	}
-	return code
-}
-
-func fail(err error) int {
-	fmt.Fprintln(os.Stderr, err)
-	return 1
+	os.Exit(life.Run(m, "ctr", 21, func(s *sandbox.Sandbox) { box = s }))
 }
 
 // must ends the test on an error.
