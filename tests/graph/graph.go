@@ -34,21 +34,32 @@ type Resource struct {
 	Inputs resource.PropertyMap
 	// Dependencies are the URNs that it waits for, sorted.
 	Dependencies []string
-	// Aliases are the URNs or names that it was known by.
+	// Aliases are the URNs that it was known by, too.
 	Aliases []string
+	// Protect and RetainOnDelete say what becomes of it when it is to be deleted; IgnoreChanges are the inputs whose changes are not
+	// carried out. All as the resource was given them: the mocks do not carry a parent's protect to its children.
+	Protect, RetainOnDelete bool
+	IgnoreChanges           []string
 }
+
+// ID is what the recorder gives a resource as the cloud's own identifier.
+func (r *Resource) ID() string { return r.Name + "_id" }
 
 // Graph is all that a program registered, in the order of its registration.
 type Graph struct {
 	Resources []*Resource
 	byURN     map[string]*Resource
+	byID      map[string]*Resource
 	children  map[string][]*Resource
 }
 
 func newGraph(resources []*Resource) *Graph {
-	g := &Graph{Resources: resources, byURN: map[string]*Resource{}, children: map[string][]*Resource{}}
+	g := &Graph{Resources: resources, byURN: map[string]*Resource{}, byID: map[string]*Resource{}, children: map[string][]*Resource{}}
 	for _, r := range resources {
 		g.byURN[r.URN] = r
+		if r.Custom {
+			g.byID[r.ID()] = r
+		}
 		g.children[r.Parent] = append(g.children[r.Parent], r)
 	}
 	return g
@@ -56,6 +67,12 @@ func newGraph(resources []*Resource) *Graph {
 
 // Get is the resource with a URN, nil if there is none.
 func (g *Graph) Get(urn string) *Resource { return g.byURN[urn] }
+
+// ByID is the resource that the recorder gave an identifier, as other resources' inputs name it; nil if there is none.
+func (g *Graph) ByID(id string) *Resource { return g.byID[id] }
+
+// New is a graph of given resources, for tests of what reads graphs.
+func New(resources ...*Resource) *Graph { return newGraph(resources) }
 
 // Named are the resources with a logical name.
 func (g *Graph) Named(name string) []*Resource {
@@ -120,7 +137,10 @@ func (g *Graph) String() string {
 	return b.String()
 }
 
-func nameOf(urn string) string { return urn[strings.LastIndex(urn, "::")+2:] }
+func nameOf(urn string) string {
+	_, name, _ := strings.Cut(urn[max(0, strings.LastIndex(urn, "::")):], "::")
+	return name
+}
 
 // Waits says whether a waits for b, directly or through others.
 func (g *Graph) Waits(a, b *Resource) bool {

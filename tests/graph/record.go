@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 )
 
 // project and stack that recorded programs run in.
@@ -42,7 +44,13 @@ func Record(tb testing.TB, o Options, program pulumi.RunFunc) *Graph {
 func Run(tb testing.TB, o Options, program pulumi.RunFunc) (*Graph, error) {
 	tb.Helper()
 	r := &recorder{tb: tb, preview: o.Preview}
-	err := pulumi.RunErr(program, pulumi.WithMocks(project, stack, r), func(info *pulumi.RunInfo) {
+	address, stop, err := serve(r)
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
+	err = pulumi.RunErr(program, func(info *pulumi.RunInfo) {
+		info.Project, info.Stack, info.MonitorAddr, info.EngineAddr = project, stack, address, address
 		info.DryRun, info.Config, info.ConfigSecretKeys = o.Preview, o.Config, o.SecretKeys
 	})
 	r.mu.Lock()
@@ -66,29 +74,46 @@ type recorder struct {
 	resources []*Resource
 }
 
-// Call refuses: nothing in this library asks a provider anything.
-func (r *recorder) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
+// call answers what this library asks of AWS, and refuses anything else.
+func (r *recorder) call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
+	if answer, known, err := awsCall(args); known {
+		return answer, err
+	}
 	r.tb.Errorf("the program calls %s, which the recorder does not know", args.Token)
 	return nil, fmt.Errorf("unknown call %s", args.Token)
 }
 
-func (r *recorder) NewResource(args pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
+// register records a resource and gives what its provider would answer.
+func (r *recorder) register(in *pulumirpc.RegisterResourceRequest, inputs resource.PropertyMap) (*Resource, resource.PropertyMap) {
 	res := &Resource{
-		Type: args.TypeToken, Name: args.Name, Custom: args.Custom, Provider: args.Provider, Inputs: args.Inputs,
-	}
-	if rpc := args.RegisterRPC; rpc != nil {
-		res.Parent, res.DeletedWith = rpc.GetParent(), rpc.GetDeletedWith()
-		res.Dependencies = slices.Sorted(slices.Values(rpc.GetDependencies()))
-		res.Aliases = slices.Clone(rpc.GetAliasURNs())
-		for _, a := range rpc.GetAliases() {
-			res.Aliases = append(res.Aliases, a.GetUrn()+a.GetSpec().GetName())
-		}
+		Type: in.GetType(), Name: in.GetName(), Custom: in.GetCustom(), Provider: in.GetProvider(), Inputs: inputs,
+		Parent: in.GetParent(), DeletedWith: in.GetDeletedWith(), Dependencies: slices.Sorted(slices.Values(in.GetDependencies())),
+		Aliases: slices.Clone(in.GetAliasURNs()), Protect: in.GetProtect(), RetainOnDelete: in.GetRetainOnDelete(),
+		IgnoreChanges: slices.Clone(in.GetIgnoreChanges()),
 	}
 	res.URN = urnOf(res)
+	for _, a := range in.GetAliases() {
+		res.Aliases = append(res.Aliases, aliasURN(res, a))
+	}
 	r.mu.Lock()
 	r.resources = append(r.resources, res)
 	r.mu.Unlock()
-	return res.Name + "_id", r.outputs(res), nil
+	return res, r.outputs(res)
+}
+
+// aliasURN is the URN that an alias stands for, as the engine works it out: what the alias leaves out is as it is now.
+func aliasURN(r *Resource, a *pulumirpc.Alias) string {
+	if a.GetUrn() != "" {
+		return a.GetUrn()
+	}
+	was, spec := *r, a.GetSpec()
+	was.Name, was.Type = cmp.Or(spec.GetName(), r.Name), cmp.Or(spec.GetType(), r.Type)
+	if spec.GetNoParent() {
+		was.Parent = ""
+	} else {
+		was.Parent = cmp.Or(spec.GetParentUrn(), r.Parent)
+	}
+	return urnOf(&was)
 }
 
 func urnOf(r *Resource) string {
@@ -102,6 +127,9 @@ func urnOf(r *Resource) string {
 // outputs are the inputs and, for a step, what its host would say. A preview does not know that.
 func (r *recorder) outputs(res *Resource) resource.PropertyMap {
 	out := res.Inputs.Copy()
+	if !r.preview {
+		awsOutputs(res, out)
+	}
 	if res.Type == CommandType && !r.preview {
 		said := "changed=0"
 		if res.Step() == "key" {
