@@ -72,6 +72,11 @@ func (a *NetworkArgs) validate() error {
 		}
 		names[h.Name] = true
 	}
+	for _, h := range a.Hosts {
+		if h.Behind != "" && !slices.ContainsFunc(a.Hosts, func(b platform.HostSpec) bool { return b.Name == h.Behind && b.Behind == "" }) {
+			errs = append(errs, fmt.Errorf("Hosts: %q is behind %q, which is no host that administrators reach", h.Name, h.Behind))
+		}
+	}
 	for i, e := range a.Edges {
 		for _, h := range slices.Concat(e.From.Hosts, e.To.Hosts) {
 			if !names[h] {
@@ -103,17 +108,45 @@ func NewNetwork(ctx *pulumi.Context, name string, args *NetworkArgs, opts ...pul
 		return nil, fmt.Errorf("network %q: %w", name, err)
 	}
 	n.Hosts = hosts
-	edges := indexEdges(args.Edges)
+	if err := n.secure(ctx, name, args); err != nil {
+		return nil, err
+	}
 	names := pulumi.StringArray{}
 	for _, spec := range args.Hosts {
-		h := hosts[spec.Name]
-		firewall := firewallOf(spec.Name, edges[spec.Name], hosts, login(spec, args.Administrators))
-		if err := secure(ctx, name+"-"+spec.Name, h, firewall, args.Administrators); err != nil {
-			return nil, err
-		}
 		names = append(names, pulumi.String(spec.Name))
 	}
 	return n, ctx.RegisterResourceOutputs(n, pulumi.Map{"hosts": names})
+}
+
+// secure puts every host behind its firewall, bastions before the hosts behind them: pulumi-command's tries through a bastion that does not
+// answer yet are in vain, and its firewall must know the way to them.
+func (n *Network) secure(ctx *pulumi.Context, name string, args *NetworkArgs) error {
+	edges := indexEdges(args.Edges)
+	for _, spec := range args.Hosts {
+		if spec.Behind != "" {
+			edges[spec.Behind] = append(edges[spec.Behind], platform.Edge{
+				From: platform.HostParty(spec.Behind), To: platform.HostParty(spec.Name), Protocol: "tcp", Ports: sshPorts(spec),
+				Why: "administrators, to " + spec.Name,
+			})
+		}
+	}
+	for _, behind := range []bool{false, true} {
+		for _, spec := range args.Hosts {
+			if behind != (spec.Behind != "") {
+				continue
+			}
+			h := n.Hosts[spec.Name]
+			from := pulumi.ToStringArray(args.Administrators).ToStringArrayOutput()
+			if behind {
+				h.Session.After(n.Hosts[spec.Behind].Session.Last()...)
+				from = pulumi.StringArray{n.Hosts[spec.Behind].PrivateAddress}.ToStringArrayOutput()
+			}
+			if err := secure(ctx, name+"-"+spec.Name, h, firewallOf(spec, edges[spec.Name], n.Hosts, from), from); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // rolePackages are installed with the firewall, on all hosts at once; what configures them may run host by host.
@@ -122,7 +155,10 @@ var rolePackages = map[platform.Role]string{platform.Sentry: "haproxy"}
 // roleUnits are the systemd units that hold the roles' ports.
 var roleUnits = map[platform.Role]string{platform.PRep: goloop.Unit, platform.Citizen: goloop.Unit, platform.Sentry: sentry.Unit}
 
-func secure(ctx *pulumi.Context, name string, h *platform.Host, firewall pulumi.StringOutput, administrators []string) error {
+func secure(ctx *pulumi.Context, name string, h *platform.Host, firewall pulumi.StringOutput, from pulumi.StringArrayOutput) error {
+	if err := mountData(ctx, name, h); err != nil {
+		return err
+	}
 	vars := map[string]pulumi.StringInput{
 		"PORTS": pulumi.String(words(h.Spec.Ports)), "DATA_DIR": pulumi.String(""), "MIN_DISK_GB": pulumi.String("0"), "CID": pulumi.String(""),
 		"UNIT": pulumi.String(roleUnits[h.Spec.Role]),
@@ -139,7 +175,7 @@ func secure(ctx *pulumi.Context, name string, h *platform.Host, firewall pulumi.
 	_, err = h.Session.Run(ctx, name+"-harden", remote.Step{
 		Name: "harden", Script: hardening.HardenScript, Remove: true,
 		Vars: map[string]pulumi.StringInput{
-			"ADMINISTRATORS": pulumi.String(strings.Join(administrators, " ")),
+			"ADMINISTRATORS": from.ApplyT(func(networks []string) string { return strings.Join(networks, " ") }).(pulumi.StringOutput),
 			"SSH_PORTS":      pulumi.String(words(sshPorts(h.Spec))),
 			"NODE":           pulumi.String(strconv.FormatBool(h.Spec.Data != nil)),
 			"ROLE_PACKAGES":  pulumi.String(rolePackages[h.Spec.Role]),
@@ -149,8 +185,23 @@ func secure(ctx *pulumi.Context, name string, h *platform.Host, firewall pulumi.
 	return err
 }
 
-func login(h platform.HostSpec, networks []string) hardening.Rule {
-	return hardening.Rule{Protocol: "tcp", Ports: sshPorts(h), Networks: networks, Why: "administrators"}
+// mountData has the disk that a platform made for a node's data formatted, if it is blank, and mounted.
+func mountData(ctx *pulumi.Context, name string, h *platform.Host) error {
+	if h.DataDevice == nil {
+		return nil
+	}
+	_, err := h.Session.Run(ctx, name+"-disk", remote.Step{
+		Name: "disk", Script: hardening.DiskScript, Timeout: 10 * time.Minute, Remove: true,
+		Vars: map[string]pulumi.StringInput{
+			"DEVICE": h.DataDevice, "DATA_DIR": pulumi.String(h.Spec.Data.Dir),
+			// Hosts of the same name are in other stacks too.
+			"OWNER":    pulumi.String(strings.Join([]string{ctx.Organization(), ctx.Project(), ctx.Stack(), h.Spec.Name}, "/")),
+			"RESTORED": pulumi.String(strconv.FormatBool(h.DataRestored)),
+			// A larger disk has this step run again, which grows the file system.
+			"SIZE_GIB": pulumi.String(strconv.Itoa(h.DataGiB)),
+		},
+	}, pulumi.Parent(h))
+	return err
 }
 
 func sshPorts(h platform.HostSpec) []int {
@@ -172,8 +223,10 @@ func indexEdges(edges []platform.Edge) map[string][]platform.Edge {
 }
 
 // firewallOf renders a host's firewall once the addresses of the hosts at the other ends are known.
-func firewallOf(name string, edges []platform.Edge, hosts map[string]*platform.Host, ssh hardening.Rule) pulumi.StringOutput {
-	addresses := pulumi.StringMap{}
+func firewallOf(
+	spec platform.HostSpec, edges []platform.Edge, hosts map[string]*platform.Host, from pulumi.StringArrayOutput,
+) pulumi.StringOutput {
+	name, addresses := spec.Name, pulumi.StringMap{}
 	add := func(peers []string) {
 		for _, peer := range peers {
 			addresses[peer] = hosts[peer].PrivateAddress
@@ -188,9 +241,9 @@ func firewallOf(name string, edges []platform.Edge, hosts map[string]*platform.H
 			add(e.To.Hosts)
 		}
 	}
-	return addresses.ToStringMapOutput().ApplyT(func(address map[string]string) (string, error) {
-		f := FirewallOf(name, edges, address)
-		f.SSH = ssh
+	return pulumi.All(addresses, from).ApplyT(func(in []any) (string, error) {
+		f := FirewallOf(name, edges, in[0].(map[string]string))
+		f.SSH = hardening.Rule{Protocol: "tcp", Ports: sshPorts(spec), Networks: in[1].([]string), Why: "administrators"}
 		text, err := f.Render()
 		if err != nil {
 			return "", fmt.Errorf("firewall of host %s: %w", name, err)

@@ -61,6 +61,10 @@ func (f Firewall) Render() (string, error) {
 	return fmt.Sprintf(ruleset, inText, answersText+outText), nil
 }
 
+// What a cloud tells a machine at 169.254.169.254 holds its SSH host key, and on some machines credentials: no process but root's gets
+// there, whatever the edges open. Root's must: cloud-init asks again at a boot, and takes a machine that gets no answer for a new one, with
+// another host key. Packets of no process, as the last ones of a connection, match neither line and go the usual way.
+//
 // The output chain rejects instead of dropping: goloop waits 5 seconds for each dial that gets no answer, which would stop it from
 // finding peers (measured: reference of the node's network protocol).
 const ruleset = `#!/usr/sbin/nft -f
@@ -85,12 +89,14 @@ table inet icon {
 	}
 	chain output {
 		type filter hook output priority filter; policy drop;
+		ip daddr 169.254.169.254 tcp dport 80 meta skuid != 0 reject with icmpx admin-prohibited
 		ct state established,related accept
 		oif lo accept
 		ip protocol icmp accept
 		icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } accept
 		icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept
 		udp sport 68 udp dport 67 accept comment "DHCP"
+		ip daddr 169.254.169.254 tcp dport 80 meta skuid 0 accept comment "what the cloud tells this machine, for root alone"
 %s		reject with icmpx admin-prohibited
 	}
 }

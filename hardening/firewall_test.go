@@ -66,6 +66,53 @@ func TestOtherTablesSurviveTheFirewall(t *testing.T) {
 	}
 }
 
+// Only root asks the cloud about the machine: with an edge that is open to everybody, and with none.
+func TestOnlyRootReachesWhatACloudTellsItsMachine(t *testing.T) {
+	const ask = `set -e
+		ip link add cloud type veth peer name far
+		ip addr add 169.254.169.1/24 dev cloud; ip link set cloud up; ip link set far up
+		ip netns add far 2>/dev/null || { mkdir -p /run/netns; ip netns add far; }
+		ip link set far netns far
+		ip -n far addr add 169.254.169.254/24 dev far; ip -n far addr add 169.254.169.9/24 dev far; ip -n far link set far up
+		printf '%s\n' 'defaults' ' mode http' ' timeout client 2s' ' timeout server 2s' ' timeout connect 2s' \
+			'frontend x' ' bind 169.254.169.254:80' ' bind 169.254.169.254:81' ' bind 169.254.169.9:80' \
+			' http-request return status 200' >/run/far.cfg
+		ip netns exec far haproxy -db -f /run/far.cfg &
+		try() { # USER ADDRESS PORT
+			if setpriv --reuid "$1" --clear-groups timeout 3 bash -c "exec 5<>/dev/tcp/$2/$3; printf 'GET / HTTP/1.0\r\n\r\n' >&5; grep -q 200 <&5" \
+				2>/dev/null; then echo "$* yes"; else echo "$* no"; fi
+		}
+		for i in $(seq 50); do if try 0 169.254.169.254 80 | grep -q yes; then break; fi; sleep 0.1; done
+		nft -f "$FILES/firewall.nft"
+		# At once: the kernel takes a second to believe that it was refused.
+		for way in '0 169.254.169.254 80' '1 169.254.169.254 80' '1 169.254.169.254 81' '0 169.254.169.9 80' '1 169.254.169.9 80'; do
+			try $way >"/run/said $way" & all+=($!)
+		done
+		wait "${all[@]}"; cat /run/said* | sort`
+	open := hardening.Firewall{Out: []hardening.Rule{
+		{Protocol: "tcp", Ports: []int{80, 81}, Networks: []string{"0.0.0.0/0"}, Why: "package mirrors"},
+	}}
+	for name, c := range map[string]struct {
+		firewall hardening.Firewall
+		want     string
+	}{
+		"no edge":                  {hardening.Firewall{}, "0 254 80 yes, 0 9 80 no, 1 254 80 no, 1 254 81 no, 1 9 80 no"},
+		"an edge to the whole net": {open, "0 254 80 yes, 0 9 80 yes, 1 254 80 no, 1 254 81 yes, 1 9 80 yes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text, err := c.firewall.Render()
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, code := host.Scenario(t, map[string]string{"firewall.nft": text}, ask)
+			got := strings.ReplaceAll(strings.ReplaceAll(strings.TrimSpace(out), "169.254.169.", ""), "\n", ", ")
+			if code != 0 || got != c.want {
+				t.Errorf("exit %d\n%s\nwanted %s", code, got, c.want)
+			}
+		})
+	}
+}
+
 func TestRulesThatMeanNothingAreRefused(t *testing.T) {
 	for want, rule := range map[string]hardening.Rule{
 		`rule "x": protocol "icmp": want tcp or udp`: {Protocol: "icmp", Ports: []int{1}, Networks: []string{"10.0.0.1"}, Why: "x"},

@@ -12,9 +12,28 @@ import _ "embed"
 //	MIN_DISK_GB least size of the file system below it, in 10^9 bytes
 //	UNIT        the systemd unit of the host's role, whose own ports do not count
 //	CID         chain id of the network, hexadecimal, empty for hosts without a node
+var ReadyScript = bootScript + readyScript
+
+// DiskScript is the step "disk", for hosts whose chain data has a disk of its own: it waits for the machine and the disk, formats a blank
+// one and nothing else, claims it for this host, mounts it, and lets it grow with its disk. It comes before "ready", which looks at the
+// data directory. Its variables:
 //
+//	DEVICE    the disk by a stable name, "/dev/disk/by-id/…": a whole disk, not a partition
+//	DATA_DIR  where it is mounted
+//	OWNER     this host among all installations, one word such as "organization/project/stack/host". A disk is stamped with it.
+//	RESTORED  "true" when the disk is a copy, made from a snapshot: a node key in it that is not OWNER's is removed
+//
+// A summary line "removed-key-of=OWNER" ("unknown" without a stamp) tells that a key was removed.
+var DiskScript = bootScript + diskScript
+
+//go:embed scripts/boot.sh
+var bootScript string
+
 //go:embed scripts/ready.sh
-var ReadyScript string
+var readyScript string
+
+//go:embed scripts/disk.sh
+var diskScript string
 
 // HardenScript is the step "harden": packages, clock and firewall. Its files: firewall.nft (Firewall.Render). Its variables:
 //

@@ -12,12 +12,42 @@ packages=(
   mmdebstrap
   systemd-container
   util-linux
-  # For the tests: they check scripts, proxy configurations and firewall rules with the programs that read them on a host.
+  # For the tests: they check scripts, proxy configurations and firewall rules with the programs that read them on a host, and disks with
+  # what partitions them.
+  fdisk
   haproxy
   nftables
   openssh-client
   shellcheck
+  # What Debian's cloud-init imports, for the test of user-data. cloud-init itself is only unpacked, below.
+  python3-configobj
+  python3-jinja2
+  python3-jsonpatch
+  python3-jsonschema
+  python3-netifaces
+  python3-oauthlib
+  python3-requests
+  python3-yaml
 )
+
+# unpack_cloud_init puts the files of Debian's cloud-init below bin/. Installed, its services would set this very machine up anew at the
+# next boot.
+unpack_cloud_init() {
+  local target temporary
+  target=$(realpath -m "$(dirname "$0")/../bin/cloud-init")
+  [[ ! -e $target ]] || return 0
+  echo "unpacking cloud-init into $target"
+  temporary=$(mktemp -d)
+  # apt's own user fetches it.
+  chmod 0755 "$temporary"
+  if ((EUID == 0)); then chown _apt "$temporary"; fi
+  # Lists that are too old name a file that is gone.
+  (cd "$temporary" && { apt-get download -qq cloud-init || { apt-get update -qq && apt-get download -qq cloud-init; }; })
+  dpkg-deb --extract "$temporary"/cloud-init_*.deb "$temporary/root"
+  mkdir -p "$(dirname "$target")"
+  mv "$temporary/root" "$target"
+  rm -rf "$temporary"
+}
 
 missing=()
 for package in "${packages[@]}"; do
@@ -27,6 +57,7 @@ for package in "${packages[@]}"; do
   fi
 done
 if ((${#missing[@]} == 0)); then
+  unpack_cloud_init
   exit 0
 fi
 
@@ -45,3 +76,4 @@ fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null
+unpack_cloud_init

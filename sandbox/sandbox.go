@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -290,7 +291,8 @@ func (s *Sandbox) Machines() (map[string]any, error) {
 // Node is the configuration of the nodes, with some of it replaced.
 func (s *Sandbox) Node(override map[string]any) map[string]any {
 	node := map[string]any{
-		"runtime": "binary", "binary": map[string]any{"path": s.relative(s.Tools.Goloop)}, "dataDir": DataDir, "syncTimeout": 90,
+		"arch": runtime.GOARCH, "runtime": "binary", "binary": map[string]any{"path": s.relative(s.Tools.Goloop)},
+		"dataDir": DataDir, "syncTimeout": 90,
 	}
 	maps.Copy(node, override)
 	return node

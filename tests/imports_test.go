@@ -27,24 +27,31 @@ const module = "github.com/insight-icon/pulumi-icon/"
 // all below it, and is used where no closer one is given. .golangci.yml says the same to the linter.
 var mayImport = map[string][]string{
 	".":                    {"topologies"},
-	"stacks":               {},
+	"stacks":               {"internal/awsplan", "internal/cost"},
 	"topologies":           {"stacks", "components", "components/", "hardening", "internal/"},
+	"topologies/cmd/":      {"stacks", "topologies"},
 	"components":           {"components/platform", "hardening", "internal/"},
 	"components/platform":  {"internal/"},
 	"components/platform/": {"components/platform", "internal/"},
-	"hardening":            {},
-	"internal/":            {"internal/goloop"},
-	"internal/remote":      {},
-	"sandbox":              {"sandbox/"},
-	"sandbox/":             {"sandbox", "sandbox/"},
-	"tests/":               {"stacks", "topologies", "components", "components/", "hardening", "internal/", "sandbox", "sandbox/", "tests/"},
-	"examples/":            {"stacks", "topologies", "components", "components/", "hardening"},
+	// The ways from the internet are apart from the machines, so that who imports a P-Rep compiles no load balancers.
+	"components/platform/aws/front": {"components/platform", "components/platform/aws", "internal/"},
+	"hardening":                     {},
+	"internal/":                     {"internal/goloop"},
+	"internal/remote":               {},
+	"internal/awsplan":              {"internal/cost"},
+	"docs/":                         {"stacks", "topologies", "tests/"},
+	"sandbox":                       {"sandbox/"},
+	"sandbox/":                      {"sandbox", "sandbox/"},
+	"tests/": {
+		"stacks", "topologies", "components", "components/", "hardening", "internal/", "sandbox", "sandbox/", "tests/",
+	},
+	"examples/": {"stacks", "topologies", "components", "components/", "hardening"},
 }
 
 // onlyIn tells which directories may import packages of other modules. A name that ends in a slash stands for all below it.
 var onlyIn = map[string][]string{
 	"github.com/pulumi/pulumi-command/": {"internal/remote"},
-	"github.com/pulumi/pulumi-aws/":     {"components/platform/aws"},
+	"github.com/pulumi/pulumi-aws/":     {"components/platform/aws", "components/platform/aws/"},
 	"github.com/pulumi/pulumi-gcp/":     {"components/platform/gcp"},
 	// What is rendered can be read and tested without an engine, and a program can use it without Pulumi.
 	"github.com/pulumi/": {".", "stacks", "topologies", "components", "components/", "internal/remote", "tests/", "examples/"},

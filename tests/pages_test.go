@@ -37,12 +37,13 @@ func TestGoCodeOfThePagesIsTheExamples(t *testing.T) {
 	}
 }
 
-// Each YAML block of the README is a change to the example stack, and has to load.
+// Each YAML block of the pages is a change to the example stack, or to the one that the comment above it names ("over mainnet-prep"), and
+// has to load.
 func TestStacksOfThePagesLoad(t *testing.T) {
-	const example = "stacks/Pulumi.hosts-example.yaml"
-	check := func(where string, change []byte) error {
+	const example = "hosts-example"
+	check := func(where, over string, change []byte) error {
 		stack := map[string]any{}
-		for _, text := range [][]byte{read(t, example), change} {
+		for _, text := range [][]byte{read(t, "stacks/Pulumi."+over+".yaml"), change} {
 			layer := map[string]any{}
 			if err := yaml.Unmarshal(text, &layer); err != nil {
 				return fmt.Errorf("%s: %w", where, err)
@@ -55,8 +56,10 @@ func TestStacksOfThePagesLoad(t *testing.T) {
 		}
 		return load(t, config)
 	}
-	if err := check(example, nil); err != nil {
-		t.Errorf("%s: %v", example, err)
+	for _, shipped := range []string{example, "mainnet-prep", "lisbon-prep", "citizen-archive"} {
+		if err := check(shipped, shipped, nil); err != nil {
+			t.Errorf("%s: %v", shipped, err)
+		}
 	}
 	found := 0
 	for _, b := range blocks(t, documents(t)...) {
@@ -64,14 +67,18 @@ func TestStacksOfThePagesLoad(t *testing.T) {
 			continue
 		}
 		found++
-		if err := check(b.page, []byte(b.text())); err != nil {
+		over, named := strings.CutPrefix(b.mark, "over ")
+		if !named {
+			over = example
+		}
+		if err := check(b.page, over, []byte(b.text())); err != nil {
 			t.Errorf("%s: %v\n%s", b.page, err, b.text())
 		}
 	}
 	if found == 0 {
 		t.Error("the pages show no stack")
 	}
-	if check("a misspelt key", []byte("config: {icon:sentries: {limit: {p2pPerSource: 10}}}")) == nil {
+	if check("a misspelt key", example, []byte("config: {icon:sentries: {limit: {p2pPerSource: 10}}}")) == nil {
 		t.Error("a misspelt key is not noticed")
 	}
 }

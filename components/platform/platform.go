@@ -21,6 +21,8 @@ const (
 	PRep    Role = "prep"
 	Citizen Role = "citizen"
 	Sentry  Role = "sentry"
+	// Bastion is the jump host that SSH goes through.
+	Bastion Role = "bastion"
 )
 
 // NetworkSpec is what is wanted of a platform: which hosts, and who may talk to whom.
@@ -40,6 +42,10 @@ type HostSpec struct {
 	Role Role
 	// SSHPorts are where its sshd listens. Default: 22.
 	SSHPorts []int
+	// Behind is the host of the plan that SSH comes through, a bastion. Empty: administrators reach it themselves.
+	Behind string
+	// Arch is "amd64" or "arm64", where the role's software exists for that alone; empty: either.
+	Arch string
 	// Ports are the TCP ports that the role listens on; they must be free.
 	Ports []int
 	// Data is the node's data directory, nil for hosts without a node.
@@ -54,6 +60,8 @@ type Data struct {
 	MinDiskGB int
 	// CID is the chain that it may hold ("0x…"); another network's is never overwritten.
 	CID string
+	// Keep says that the data outlives the machine and the stack: a disk that the platform makes for it is never deleted.
+	Keep bool
 }
 
 // Edge is one kind of connection that may be opened.
@@ -69,10 +77,13 @@ type Edge struct {
 	Why string
 }
 
-// Party is one end of an edge: either hosts of the plan or networks outside it.
+// Party is one end of an edge: hosts of the plan, networks outside it, or a front of the platform's.
 type Party struct {
 	Hosts    []string
 	Networks []string
+	// Front is a load balancer of the platform's, by its name there ("nlb", "alb"). Networks are then the addresses that hosts see its
+	// connections come from: the clients' own, or those of its subnets.
+	Front string
 }
 
 // HostParty are hosts of the plan.
@@ -81,12 +92,17 @@ func HostParty(names ...string) Party { return Party{Hosts: names} }
 // NetworkParty are networks outside the plan (CIDR).
 func NetworkParty(networks ...string) Party { return Party{Networks: networks} }
 
+// FrontParty is a load balancer of the platform's, whose connections hosts see come from networks.
+func FrontParty(name string, networks ...string) Party { return Party{Front: name, Networks: networks} }
+
 // Anywhere is the whole internet.
 func Anywhere() Party { return NetworkParty("0.0.0.0/0") }
 
 // String shows a party as a reader expects it.
 func (p Party) String() string {
 	switch {
+	case p.Front != "":
+		return p.Front
 	case len(p.Hosts) > 0:
 		return strings.Join(p.Hosts, " ")
 	case slices.Contains(p.Networks, "0.0.0.0/0"):
@@ -98,7 +114,7 @@ func (p Party) String() string {
 
 // Platform provides machines.
 type Platform interface {
-	// Name is the configuration's word for it: "hosts", …
+	// Name is the configuration's word for it: "hosts", "aws", …
 	Name() string
 	// Validate refuses by name what this platform cannot do, all at once, before anything exists.
 	Validate(spec NetworkSpec) error
@@ -119,6 +135,14 @@ type Host struct {
 	Address, PrivateAddress, PublicAddress pulumi.StringOutput
 	// Session is its chain of steps.
 	Session *remote.Session
+	// Zone, OS ("debian-12") and Arch ("amd64", "arm64") are known at plan time where the platform makes the machine; else empty.
+	Zone, OS, Arch string
+	// DataDevice is the block device for Spec.Data, "/dev/disk/by-id/…": made by the platform, formatted and mounted by the step "disk".
+	// Nil where the data directory is on a file system of the operator's. DataRestored says that it was made from a snapshot, DataGiB how
+	// large it is.
+	DataDevice   pulumi.StringInput
+	DataRestored bool
+	DataGiB      int
 }
 
 // HostArgs are the inputs of NewHost, which platforms call.
@@ -128,6 +152,11 @@ type HostArgs struct {
 	Login                                  remote.Login
 	// DeletedWith is the machine's own resource, nil for machines that exist anyway.
 	DeletedWith pulumi.Resource
+	// Zone, OS, Arch, DataDevice, DataRestored and DataGiB as in Host.
+	Zone, OS, Arch string
+	DataDevice     pulumi.StringInput
+	DataRestored   bool
+	DataGiB        int
 }
 
 // NewHost registers a host.
@@ -139,7 +168,10 @@ func NewHost(ctx *pulumi.Context, name string, args *HostArgs, opts ...pulumi.Re
 	if err != nil {
 		return nil, err
 	}
-	h := &Host{Spec: args.Spec, Session: session}
+	h := &Host{
+		Spec: args.Spec, Session: session, Zone: args.Zone, OS: args.OS, Arch: args.Arch, DataDevice: args.DataDevice,
+		DataRestored: args.DataRestored, DataGiB: args.DataGiB,
+	}
 	if err := ctx.RegisterComponentResource(HostType, name, h, opts...); err != nil {
 		return nil, fmt.Errorf("register host %q: %w", name, err)
 	}

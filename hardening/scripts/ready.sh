@@ -27,23 +27,6 @@ remove() {
 
 problem() { PROBLEMS+=("$1"); }
 
-wait_for_boot() {
-  # Exit 2 is a finished cloud-init with warnings.
-  if command -v cloud-init >/dev/null; then
-    local code=0
-    cloud-init status --wait >/dev/null || code=$?
-    [[ $code -eq 0 || $code -eq 2 ]] || problem "cloud-init failed on this machine (cloud-init status: exit $code): see /var/log/cloud-init.log there"
-  fi
-  local i
-  for ((i = 0; i < 60; i++)); do
-    case $(systemctl is-system-running 2>/dev/null || true) in
-      running | degraded) return 0 ;;
-    esac
-    sleep 1
-  done
-  problem "systemd has not finished booting after 60 s (systemctl is-system-running says $(systemctl is-system-running 2>/dev/null || true)): see systemctl list-jobs there"
-}
-
 check_system() {
   local id version
   # shellcheck disable=SC1091
@@ -74,7 +57,7 @@ check_data() {
     return 0
   fi
   [[ -d $DATA_DIR ]] || return 0
-  foreign=$(find "$DATA_DIR" -mindepth 1 -maxdepth 1 ! -name chain ! -name key ! -name logs ! -name lost+found -printf '%f ' | cut -c1-200)
+  foreign=$(find "$DATA_DIR" -mindepth 1 -maxdepth 1 ! -name chain ! -name key ! -name logs ! -name lost+found ! -name .icon-host -printf '%f ' | cut -c1-200)
   if [[ -n $foreign ]]; then
     problem "data directory $DATA_DIR holds what is no node's: $foreign- it would be taken over. Choose another icon:node.dataDir"
   fi

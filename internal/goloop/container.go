@@ -122,6 +122,9 @@ Restart=always
 RestartSec=3
 TimeoutStopSec=60
 LimitNOFILE=65536
+# A cloud's metadata hold the host's SSH key. The firewall keeps all users but root away from them; the image's root it cannot tell apart.
+# (Not with docker, whose daemon starts the processes elsewhere.)
+IPAddressDeny=169.254.169.254
 
 [Install]
 WantedBy=multi-user.target

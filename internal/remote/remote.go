@@ -18,6 +18,10 @@ import (
 // minute, enough for a host that is rebooting, and less than three for one that is silent.
 const dialErrorLimit = 20
 
+// freshDialErrorLimit is the same for a machine that was made a moment ago: 60 tries take more than four minutes (about 260 s where its
+// port refuses), enough for a first boot.
+const freshDialErrorLimit = 60
+
 // perDialTimeout bounds each try, in seconds. A host that answers at all does so within one or two.
 const perDialTimeout = 5
 
@@ -45,6 +49,9 @@ type Login struct {
 	Passphrase pulumi.StringPtrInput
 	// Bastion is the jump host, nil for none.
 	Bastion *Bastion
+	// Fresh says that the host, and its bastion, may have been made a moment ago and be booting for the first time: more tries to connect.
+	// It is the same for all the host's life, since a change of the connection applies its steps again.
+	Fresh bool
 }
 
 // Bastion is a jump host; the same key logs in there.
@@ -116,12 +123,16 @@ func (s *Session) After(r ...pulumi.Resource) { s.last = append(s.last, r...) }
 func (s *Session) Last() []pulumi.Resource { return append([]pulumi.Resource(nil), s.last...) }
 
 func (l Login) connection() remote.ConnectionArgs {
+	tries := dialErrorLimit
+	if l.Fresh {
+		tries = freshDialErrorLimit
+	}
 	c := remote.ConnectionArgs{
 		Host:           l.Address,
 		Port:           pulumi.Float64Ptr(float64(orInt(l.Port, 22))),
 		User:           pulumi.StringPtr(orString(l.User, "root")),
 		HostKey:        optional(l.HostKey),
-		DialErrorLimit: pulumi.IntPtr(dialErrorLimit),
+		DialErrorLimit: pulumi.IntPtr(tries),
 		PerDialTimeout: pulumi.IntPtr(perDialTimeout),
 	}
 	if l.PrivateKey != nil {
@@ -133,7 +144,7 @@ func (l Login) connection() remote.ConnectionArgs {
 			Port:           pulumi.Float64Ptr(float64(orInt(b.Port, 22))),
 			User:           pulumi.StringPtr(orString(b.User, "root")),
 			HostKey:        optional(b.HostKey),
-			DialErrorLimit: pulumi.IntPtr(dialErrorLimit),
+			DialErrorLimit: pulumi.IntPtr(tries),
 			PerDialTimeout: pulumi.IntPtr(perDialTimeout),
 		}
 		if l.PrivateKey != nil {
