@@ -1,0 +1,79 @@
+package awsplan
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// mostAdministrators leaves room for the other rules of a network ACL, which has 20 in each direction, AWS's default quota: the VPC itself,
+// two refusals and the rest.
+const mostAdministrators = 15
+
+// addresses lists the elastic addresses by what they are for, and wants the account to be allowed that many.
+func (c *completion) addresses(d *Design) {
+	for _, h := range d.Hosts {
+		if h.Tier == Public {
+			d.ElasticIPs = append(d.ElasticIPs, h.Name)
+		}
+	}
+	for _, zone := range d.NATZones {
+		d.ElasticIPs = append(d.ElasticIPs, "nat-"+zone)
+	}
+	if c.s.Front.Kind == FrontNLB {
+		for _, zone := range c.s.Zones {
+			d.ElasticIPs = append(d.ElasticIPs, "nlb-"+zone)
+		}
+	}
+	if n := len(d.ElasticIPs); n > c.s.ElasticIPQuota && c.s.ElasticIPQuota > 0 {
+		c.add("elasticIPQuota", "is %d, but %d elastic addresses are needed: %s; raise the quota in AWS (Service Quotas, EC2-VPC Elastic IPs) "+
+			"and then here%s", c.s.ElasticIPQuota, n, strings.Join(d.ElasticIPs, ", "), c.savings(d))
+	}
+}
+
+// savings are what would need fewer addresses.
+func (c *completion) savings(d *Design) string {
+	var ways []string
+	if len(d.NATZones) > 1 {
+		ways = append(ways, "set icon:aws.vpc.nat to one")
+	}
+	sentries := 0
+	for _, h := range d.Hosts {
+		if h.Role == Sentry && h.Tier == Public {
+			sentries++
+		}
+	}
+	if sentries > len(c.s.Zones) && len(c.s.Zones) > 1 {
+		ways = append(ways, "set icon:aws.front.kind to nlb, one address for each zone")
+	}
+	if len(ways) == 0 {
+		return ""
+	}
+	return ", or " + strings.Join(ways, ", or ")
+}
+
+// room wants each subnet to have an address for each machine and gateway in it.
+func (c *completion) room(d *Design) {
+	inUse := map[string]int{}
+	for _, h := range d.Hosts {
+		inUse[h.Tier+" "+h.Zone]++
+	}
+	for _, zone := range d.NATZones {
+		inUse[Public+" "+zone]++
+	}
+	names := map[string]Subnet{}
+	for _, s := range d.Subnets {
+		names[s.Tier+" "+s.Zone] = s
+	}
+	for _, place := range slices.Sorted(maps.Keys(names)) {
+		s := names[place]
+		prefix, err := netip.ParsePrefix(s.CIDR)
+		if err != nil {
+			continue
+		}
+		if has := 1<<(32-prefix.Bits()) - reservedPerSubnet; inUse[place] > has {
+			c.add("vpc.cidr", "is %s, whose subnet %s has %d addresses, but %d are needed; wanted a wider one", c.vpc, s.Name, has, inUse[place])
+		}
+	}
+}
