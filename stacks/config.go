@@ -5,35 +5,44 @@
 // default.
 package stacks
 
-import "github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+import (
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/insight-icon/pulumi-icon/internal/awsplan"
+)
 
 // Config is one stack's wishes, as written in stacks/Pulumi.<stack>.yaml under the namespace "icon:". Each field's comment names its
 // configuration key, its unit and its default.
 type Config struct {
-	// Topology is the reference architecture: "single-node" or "sentry-fronted". Key icon:topology, required.
+	// Topology is the reference architecture: "single-node", "sentry-fronted" or "citizens". Key icon:topology, required.
 	Topology string `json:"topology"`
-	// Platform says who provides the machines: "hosts" (machines that already exist). Key icon:platform, required.
+	// Platform says who provides the machines: "hosts" (machines that already exist) or "aws" (machines that are made there). Key
+	// icon:platform, required.
 	Platform string `json:"platform"`
 	// Network is the goloop network to join. Key icon:network, required.
 	Network Network `json:"network"`
 	// Administrators are the IPv4 networks (CIDR) from which SSH is answered. Key icon:administrators, required, at least one;
-	// 0.0.0.0/0 is refused. The machine that runs `pulumi up` must be inside one of them; bastions are let in besides.
+	// 0.0.0.0/0 is refused. The machine that runs `pulumi up` must be inside one of them; bastions are let in besides. On aws they are
+	// let in to the bastion, and other hosts answer the bastion alone.
 	Administrators []string `json:"administrators"`
 	// Maintenance says where hosts may connect to for packages, images, names and time. Key icon:maintenance.
 	Maintenance Maintenance `json:"maintenance"`
 	// Node says how goloop runs on every node host. Key icon:node.
 	Node Node `json:"node"`
-	// PRep is the validator. Key icon:prep, required by both topologies.
+	// PRep is the validator. Key icon:prep; required by single-node and sentry-fronted, refused by citizens.
 	PRep *PRep `json:"prep"`
-	// Citizens are the nodes that follow the chain and answer the API. Key icon:citizens, optional.
+	// Citizens are the nodes that follow the chain and answer the API. Key icon:citizens; required by the topology citizens, else
+	// optional.
 	Citizens *Citizens `json:"citizens"`
-	// Sentries are the reverse proxies in front of the P-Rep. Key icon:sentries; required by sentry-fronted, refused by single-node.
+	// Sentries are the reverse proxies in front of the P-Rep. Key icon:sentries; required by sentry-fronted, refused by any other.
 	Sentries *Sentries `json:"sentries"`
 	// ImportedKeys maps a node host to the address ("hx" and 40 hexadecimal digits) of the node key to import there, out of the
 	// secret icon:keystores. Hosts that are not named have their key born on the host. Key icon:importedKeys, optional.
 	ImportedKeys map[string]string `json:"importedKeys"`
 	// Hosts describes the machines of the platform "hosts". Key icon:hosts; required by that platform, refused by any other.
 	Hosts *Hosts `json:"hosts"`
+	// AWS describes what the platform "aws" makes there. Key icon:aws; required by that platform, refused by any other.
+	AWS *awsplan.Settings `json:"aws"`
 	// SSHAgent uses the SSH agent at $SSH_AUTH_SOCK in place of icon:sshPrivateKey. Key icon:sshAgent, default false.
 	SSHAgent bool `json:"sshAgent"`
 	// Secrets are only ever read through Pulumi's secret getters.
@@ -90,6 +99,9 @@ type Node struct {
 	Binary *Binary `json:"binary,omitempty"`
 	// Container is for the runtime "container", required there.
 	Container *Container `json:"container,omitempty"`
+	// Arch is the architecture of the nodes' machines, image and binary: "amd64" (default) or "arm64". The official image exists for amd64
+	// alone, so public networks want that.
+	Arch string `json:"arch,omitempty"`
 	// DataDir is where chain data and the node key live on the host. Default "/var/lib/icon-node".
 	DataDir string `json:"dataDir,omitempty"`
 	// MinDiskGB is the least size in GB (10^9 bytes) of the file system that holds DataDir. Default: by network profile
@@ -125,14 +137,14 @@ type Container struct {
 
 // PRep is the validator node.
 type PRep struct {
-	// Host is the machine's name in the platform's block. Required.
+	// Host is the machine's name: on the platform hosts one of icon:hosts.machines; on aws it is made under that name. Required.
 	Host string `json:"host"`
 	// Announce is the address ("host:port") under which other validators reach this node. Single-node only; default: the host's
-	// public address and port 7100. With sentries, sentries.announce is used.
+	// public address (on aws its elastic address) and port 7100. With sentries, sentries.announce is used.
 	Announce string `json:"announce,omitempty"`
 	// Egress says how the P-Rep's own connections to the network leave. Sentry-fronted only. "sealed" (default): only to the
-	// sentries, which relay to the seeds. "routed": to any validator, by a route of the operator's that hides the address (NAT);
-	// the host's own address shows if there is no such route.
+	// sentries, which relay to the seeds. "routed": to any validator, by a route that hides the address: on aws the NAT gateway, on
+	// hosts the operator's own; the host's own address shows if there is no such route.
 	Egress string `json:"egress,omitempty"`
 }
 
@@ -152,7 +164,8 @@ type Sentries struct {
 	// Announce is what the P-Rep tells other validators: "name:7100", where the name resolves to every sentry's public address, or
 	// one sentry's (or a load balancer's) address. Required. IPv4 only, since goloop is.
 	Announce string `json:"announce"`
-	// API says whether the sentries publish the citizens' /api/v3 on port 9000. Default: true when there are citizens.
+	// API says whether the sentries publish the citizens' /api/v3 on port 9000. Default: true when there are citizens, but false with
+	// icon:aws.api, whose load balancer then publishes it.
 	API *bool `json:"api,omitempty"`
 	// Limits of each sentry.
 	Limits Limits `json:"limits,omitempty"`

@@ -44,6 +44,8 @@ func (c *collector) read(settings map[string]setting) (*Config, error) {
 		field, ok := known[name]
 		switch {
 		case slices.Contains(secretKeys(), name):
+		case name == "gcp":
+			c.report(name, noGCP, noGCP)
 		case !ok:
 			c.report(under("", name), unknownKey, fmt.Sprintf(unknownKey, didYouMean(name, Keys())))
 		case s.secret != nil:
@@ -80,6 +82,10 @@ func (c *collector) readSecrets(settings map[string]setting, secrets *Secrets) {
 
 // unknownKey is the message for a key that nothing reads.
 const unknownKey = "is not a known key; %s"
+
+// noGCP is the message for the block of a platform that may be looked for, since other tools have it.
+const noGCP = "is the block of a platform that is not there yet; a stack has its own platform's block, icon:hosts or icon:aws, as " +
+	"icon:platform says"
 
 // parse reads JSON text. Text that isn't JSON is a plain value, which clean judges.
 func (c *collector) parse(path, text string) any {
@@ -277,7 +283,7 @@ func wanted(t reflect.Type, value any) string {
 	case reflect.Struct:
 		return "an object with the keys " + strings.Join(names(t), ", ")
 	case reflect.Map:
-		return "an object with one key for each host"
+		return "an object of names, each with its value"
 	case reflect.Slice:
 		return "a list, in YAML [a, b]"
 	case reflect.Int:

@@ -17,6 +17,9 @@ const (
 	runtimeBinary    = "binary"
 	runtimeContainer = "container"
 
+	archAMD64 = "amd64"
+	archARM64 = "arm64"
+
 	p2pPort = 7100
 )
 
@@ -27,8 +30,8 @@ func (c *Config) withDefaults() *Config {
 	full.Maintenance = c.Maintenance.withDefaults()
 	full.Node = c.Node.withDefaults(full.Network)
 	full.Hosts = c.Hosts.withDefaults()
-	full.PRep = c.PRep.withDefaults(c.Topology, full.Hosts)
-	full.Sentries = c.Sentries.withDefaults(c.Citizens != nil)
+	full.PRep = c.PRep.withDefaults(c)
+	full.Sentries = c.Sentries.withDefaults(c.Citizens != nil && (c.AWS == nil || c.AWS.API == nil))
 	return &full
 }
 
@@ -52,6 +55,7 @@ func (m Maintenance) withDefaults() Maintenance {
 
 func (n Node) withDefaults(network Network) Node {
 	n.Runtime = cmp.Or(n.Runtime, runtimeContainer)
+	n.Arch = cmp.Or(n.Arch, archAMD64)
 	n.DataDir = cmp.Or(n.DataDir, "/var/lib/icon-node")
 	n.MinDiskGB = cmp.Or(n.MinDiskGB, network.Resolve().MinDiskGB)
 	n.OnDestroy = cmp.Or(n.OnDestroy, "keep")
@@ -68,29 +72,30 @@ func (n Node) withDefaults(network Network) Node {
 	return n
 }
 
-func (p *PRep) withDefaults(topology string, hosts *Hosts) *PRep {
+func (p *PRep) withDefaults(c *Config) *PRep {
 	if p == nil {
 		return nil
 	}
 	full := *p
-	switch topology {
+	switch c.Topology {
 	case TopologySentryFronted:
 		full.Egress = cmp.Or(full.Egress, "sealed")
 	case TopologySingleNode:
-		if hosts != nil && full.Announce == "" && reachableIPv4(hosts.Machines[full.Host].PublicAddress) != "" {
-			full.Announce = fmt.Sprintf("%s:%d", hosts.Machines[full.Host].PublicAddress, p2pPort)
+		machine, _ := c.machine(full.Host)
+		if address := reachableIPv4(cmp.Or(machine.PublicAddress, machine.Address)); address != "" {
+			full.Announce = cmp.Or(full.Announce, fmt.Sprintf("%s:%d", address, p2pPort))
 		}
 	}
 	return &full
 }
 
-func (s *Sentries) withDefaults(citizens bool) *Sentries {
+func (s *Sentries) withDefaults(api bool) *Sentries {
 	if s == nil {
 		return nil
 	}
 	full := *s
 	if full.API == nil {
-		full.API = &citizens
+		full.API = &api
 	}
 	full.Limits = Limits{
 		P2PConnections:       cmp.Or(s.Limits.P2PConnections, 1000),

@@ -33,7 +33,8 @@ func TestKeysThatAreLeftOutHaveTheirDocumentedDefaults(t *testing.T) {
 	node := config.Node
 	node.Container = nil
 	wantNode := Node{
-		Runtime: "container", DataDir: "/var/lib/icon-node", MinDiskGB: 2500, OnDestroy: "keep", LogLevel: "info", SyncTimeout: 300,
+		Runtime: "container", Arch: "amd64", DataDir: "/var/lib/icon-node", MinDiskGB: 2500, OnDestroy: "keep", LogLevel: "info",
+		SyncTimeout: 300,
 	}
 	if node != wantNode {
 		t.Errorf("node %+v, wanted %+v", node, wantNode)

@@ -3,6 +3,7 @@ package stacks
 import (
 	"archive/tar"
 	"archive/zip"
+	"cmp"
 	"debug/elf"
 	"errors"
 	"io"
@@ -12,14 +13,17 @@ import (
 )
 
 // CheckFiles looks at the files that the configuration names; relative paths start at dir, the Pulumi project's directory. Each must be a
-// readable file of the right kind: genesis storage, goloop executable for Linux, image archive. Its error is a Problems.
+// readable file of the right kind: genesis storage, goloop executable for Linux and node.arch, image archive. Its error is a Problems.
 func (c *Config) CheckFiles(dir string) error {
 	p := newCollector()
 	if c.Network.Genesis != "" {
 		p.file("network.genesis", dir, c.Network.Genesis, checkGenesis)
 	}
 	if c.Node.Binary != nil {
-		p.file("node.binary.path", dir, c.Node.Binary.Path, checkBinary)
+		arch := cmp.Or(c.Node.Arch, archAMD64)
+		p.file("node.binary.path", dir, c.Node.Binary.Path, func(p *collector, path string, file *os.File, _ int64) {
+			checkBinary(p, path, file, arch)
+		})
 	}
 	if c.Node.Container != nil && c.Node.Container.Archive != "" {
 		p.file("node.container.archive", dir, c.Node.Container.Archive, checkArchive)
@@ -63,7 +67,8 @@ func checkGenesis(c *collector, path string, file *os.File, size int64) {
 	}
 }
 
-func checkBinary(c *collector, path string, file *os.File, _ int64) {
+func checkBinary(c *collector, path string, file *os.File, arch string) {
+	machines := map[string]elf.Machine{archAMD64: elf.EM_X86_64, archARM64: elf.EM_AARCH64}
 	executable, err := elf.NewFile(file)
 	switch {
 	case err != nil:
@@ -71,6 +76,8 @@ func checkBinary(c *collector, path string, file *os.File, _ int64) {
 	case executable.Type != elf.ET_EXEC && executable.Type != elf.ET_DYN,
 		executable.OSABI != elf.ELFOSABI_NONE && executable.OSABI != elf.ELFOSABI_LINUX:
 		c.add(path, "is %s, an ELF file that Linux cannot execute (%v, %v)", file.Name(), executable.Type, executable.OSABI)
+	case executable.Machine != machines[arch]:
+		c.add(path, "is %s, made for %v, but icon:node.arch is %s; wanted %v", file.Name(), executable.Machine, arch, machines[arch])
 	}
 }
 

@@ -4,8 +4,11 @@ import (
 	"archive/tar"
 	"archive/zip"
 	"bytes"
+	"debug/elf"
+	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -32,8 +35,15 @@ func fileCases(t *testing.T) []fileCase {
 	}
 	relocatable := thisProgram(t)
 	relocatable[16] = 1 // e_type: ET_REL, what a compiler writes before linking
+	other, otherMachine := "arm64", elf.EM_AARCH64
+	if runtime.GOARCH == other {
+		other, otherMachine = "amd64", elf.EM_X86_64
+	}
+	here := map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}[runtime.GOARCH]
 	genesis := func(name string) Config { return Config{Network: Network{Genesis: name}} }
-	binary := func(name string) Config { return Config{Node: Node{Binary: &Binary{Path: name}}} }
+	binary := func(name string) Config { return Config{Node: Node{Arch: runtime.GOARCH, Binary: &Binary{Path: name}}} }
+	foreign := binary(write("goloop", thisProgram(t)))
+	foreign.Node.Arch = other
 	archive := func(name string) Config { return Config{Node: Node{Container: &Container{Archive: name}}} }
 	return []fileCase{
 		{"absent", genesis("none.zip"), dir, "icon:network.genesis: is DIR/none.zip, which does not exist"},
@@ -55,6 +65,10 @@ func fileCases(t *testing.T) []fileCase {
 		{
 			"object file", binary(write("goloop.o", relocatable)), dir,
 			"icon:node.binary.path: is DIR/goloop.o, an ELF file that Linux cannot execute (ET_REL, ELFOSABI_NONE)",
+		},
+		{
+			"executable for another architecture", foreign, dir,
+			fmt.Sprintf("icon:node.binary.path: is DIR/goloop, made for %v, but icon:node.arch is %s; wanted %v", here, other, otherMachine),
 		},
 		{
 			"tar of something else", archive(write("other.tar", tarOf(t, "readme.txt"))), dir,
@@ -98,7 +112,7 @@ func TestRightFilesAreAccepted(t *testing.T) {
 	for _, archive := range []string{"docker.tar", filepath.Join(dir, "oci.tar")} {
 		config := Config{
 			Network: Network{Genesis: "genesis.zip"},
-			Node:    Node{Binary: &Binary{Path: "goloop"}, Container: &Container{Archive: archive}},
+			Node:    Node{Arch: runtime.GOARCH, Binary: &Binary{Path: "goloop"}, Container: &Container{Archive: archive}},
 		}
 		if err := config.CheckFiles(dir); err != nil {
 			t.Error(err)

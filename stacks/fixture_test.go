@@ -1,8 +1,6 @@
 package stacks
 
 import (
-	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,7 +36,7 @@ func stackFile(tb testing.TB, path string) map[string]any {
 // merge applies a JSON merge patch.
 func merge(value, patch any) any {
 	changes, ok := patch.(map[string]any)
-	if !ok {
+	if !ok || ciphertext(patch) {
 		return patch
 	}
 	merged := map[string]any{}
@@ -57,43 +55,21 @@ func merge(value, patch any) any {
 	return merged
 }
 
-// engineText is a value as the engine hands it to a program: plain values as they are, lists and objects as JSON. A value that is
-// encrypted in the file gives the text of a secret.
-func engineText(tb testing.TB, value any) (text string, secret bool) {
-	tb.Helper()
-	switch v := value.(type) {
-	case map[string]any:
-		if _, encrypted := v["secure"]; encrypted {
-			return "a secret's text", true
-		}
-	case []any:
-	case nil:
-		return "", false
-	default:
-		return fmt.Sprint(v), false
-	}
-	object, err := json.Marshal(value)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return string(object), false
-}
-
 // fixtureSettings is a stack file as decode gets it from Load.
 func fixtureSettings(tb testing.TB, path string) map[string]setting {
 	tb.Helper()
-	settings := map[string]setting{}
-	for key, value := range stackFile(tb, path) {
+	content := stackFile(tb, path)
+	settings, err := settingsOf(content, Secrets{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for key, value := range content {
 		name, ours := strings.CutPrefix(key, "icon:")
 		if !ours {
 			tb.Fatalf("%s: %s is not a key of this library", path, key)
 		}
-		text, secret := engineText(tb, value)
-		switch {
-		case secret:
-			settings[name] = setting{secret: pulumi.String(text)}
-		default:
-			settings[name] = setting{text: text}
+		if encrypted(value) {
+			settings[name] = setting{secret: pulumi.String("a secret's text")}
 		}
 	}
 	return settings

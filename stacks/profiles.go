@@ -6,8 +6,10 @@ import "slices"
 const (
 	TopologySingleNode    = "single-node"
 	TopologySentryFronted = "sentry-fronted"
+	TopologyCitizens      = "citizens"
 
 	PlatformHosts = "hosts"
+	PlatformAWS   = "aws"
 
 	NetworkMainnet = "mainnet"
 	NetworkLisbon  = "lisbon"

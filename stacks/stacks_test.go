@@ -62,7 +62,7 @@ func TestEachMistakeGivesItsExactMessage(t *testing.T) {
 
 func TestFixturesHoldOneMistakeEach(t *testing.T) {
 	// A value that contradicts two rules is told both ways; these are all of that kind.
-	several := []string{"many-mistakes", "unknown-top-level-key", "sentries-limit-negative"}
+	several := []string{"many-mistakes", "aws-many-mistakes", "unknown-top-level-key", "sentries-limit-negative"}
 	for _, path := range fixtures(t, "invalid") {
 		name := strings.TrimSuffix(filepath.Base(path), ".yaml")
 		_, err := decode(fixtureSettings(t, path))
@@ -174,9 +174,14 @@ func FuzzDecode(f *testing.F) {
 	f.Add("Topology", "single-node")
 	f.Add("node", `{"node": {"runtime": "binary"}`)
 	f.Add("sshPrivateKey", "x")
+	f.Add("aws", `{"region": "eu-central-1", "zones": ["eu-central-1a", ""], "vpc": {"cidr": "::/0", "existing": {"id": "x"}}, "api": {}}`)
 	valid := fixtureSettings(f, filepath.Join("testdata", "valid", "single-node.yaml"))
+	onAWS := fixtureSettings(f, filepath.Join("testdata", "valid", "aws-sentry-fronted.yaml"))
 	f.Fuzz(func(t *testing.T, name, text string) {
 		settings := maps.Clone(valid)
+		if name == "aws" {
+			settings = maps.Clone(onAWS)
+		}
 		settings[name] = setting{text: text}
 		config, err := decode(settings)
 		if err == nil && !slices.Contains(Keys(), name) {

@@ -20,16 +20,8 @@ func (c *Config) Complete() (*Config, error) {
 
 // validate reports every broken rule of a Config with its defaults filled in.
 func (c *Config) validate(p *collector) {
-	if c.Topology == "" {
-		p.missing("topology", "one of: "+TopologySingleNode+", "+TopologySentryFronted)
-	} else {
-		p.oneOf("topology", c.Topology, TopologySingleNode, TopologySentryFronted)
-	}
-	if c.Platform == "" {
-		p.missing("platform", "one of: "+PlatformHosts)
-	} else {
-		p.oneOf("platform", c.Platform, PlatformHosts)
-	}
+	p.chosen("topology", c.Topology, TopologySingleNode, TopologySentryFronted, TopologyCitizens)
+	p.chosen("platform", c.Platform, PlatformHosts, PlatformAWS)
 	c.validateAdministrators(p)
 	c.validateMaintenance(p)
 	c.validateNetwork(p)
@@ -37,6 +29,7 @@ func (c *Config) validate(p *collector) {
 	c.validateRoles(p)
 	c.validateImportedKeys(p)
 	c.validateHosts(p)
+	c.validateAWS(p)
 	c.validateSSHKey(p)
 }
 
@@ -86,8 +79,8 @@ func (c *Config) validateImportedKeys(p *collector) {
 // nodeHosts are the machines that carry a node.
 func (c *Config) nodeHosts() []string {
 	hosts := []string{}
-	if c.PRep != nil && c.PRep.Host != "" {
-		hosts = append(hosts, c.PRep.Host)
+	if prep := c.wantedPRep(); prep != nil && prep.Host != "" {
+		hosts = append(hosts, prep.Host)
 	}
 	if c.Citizens != nil {
 		hosts = append(hosts, c.Citizens.Hosts...)

@@ -13,13 +13,20 @@ var (
 	userPattern    = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
 )
 
-const userForm = `a login: lower-case letters, digits, "_" and "-", at most 32`
+const (
+	machineForm = `as a machine's name lower-case letters, digits and "-", a letter first, at most 40`
+	userForm    = `a login: lower-case letters, digits, "_" and "-", at most 32`
+)
 
 func (c *Config) validateHosts(p *collector) {
 	if c.Hosts == nil {
 		if c.Platform == PlatformHosts {
 			p.missing("hosts", "the machines, since icon:platform is hosts")
 		}
+		return
+	}
+	if c.Platform == PlatformAWS {
+		p.add("hosts", "contradicts icon:platform, which is aws, where the machines are made; remove it, or set icon:platform to hosts")
 		return
 	}
 	h := c.Hosts
@@ -33,7 +40,7 @@ func (c *Config) validateHosts(p *collector) {
 	once := &unique{collector: p, seen: map[string]string{}}
 	for _, name := range sortedKeys(h.Machines) {
 		path, m := under("hosts.machines", name), h.Machines[name]
-		p.matches(path, name, machinePattern, `as a machine's name lower-case letters, digits and "-", a letter first, at most 40`)
+		p.matches(path, name, machinePattern, machineForm)
 		m.validate(p, path, once)
 		// What a machine has from icon:hosts is reported there.
 		if m.User != h.User {

@@ -11,6 +11,7 @@ import (
 func (c *Config) validateNode(p *collector) {
 	n := c.Node
 	p.oneOf("node.runtime", n.Runtime, runtimeContainer, runtimeBinary)
+	p.oneOf("node.arch", n.Arch, archAMD64, archARM64)
 	p.oneOf("node.onDestroy", n.OnDestroy, "keep", "wipe")
 	p.oneOf("node.logLevel", n.LogLevel, "trace", "debug", "info", "warn", "error")
 	p.between("node.syncTimeout", n.SyncTimeout, 10, 24*60*60)
@@ -69,6 +70,12 @@ func (c *Config) validateContainer(p *collector) {
 		p.add("node.container.image", "is %s, without a registry; wanted one in front, such as docker.io/", quote(container.Image))
 	default:
 		p.matches("node.container.image", container.Image, imagePattern, imageForm)
+	}
+	// icon-project/icon2-docker builds the image for the builder's own platform; at v1.4.4 it puts an installer and a program for x86-64
+	// in. goloop's own Dockerfiles build on arm64, so an image of the operator's may serve a custom network.
+	if _, public := publicProfiles()[c.Network.Profile]; public && c.Node.Arch == archARM64 {
+		p.add("node.arch", "is arm64, but the official image, which executes the contracts of %s, exists for amd64 alone; wanted amd64",
+			c.Network.Profile)
 	}
 	p.oneOf("node.container.engine", container.Engine, "podman", "docker")
 	switch {

@@ -1,13 +1,23 @@
 package stacks
 
-import "strings"
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/insight-icon/pulumi-icon/internal/awsplan"
+)
 
 func (c *Config) validateRoles(p *collector) {
-	c.validatePRep(p)
+	switch {
+	case c.Topology == TopologyCitizens && c.PRep != nil:
+		p.add("prep", "contradicts icon:topology, which is citizens; remove it or set icon:topology to single-node or sentry-fronted")
+	case c.Topology != TopologyCitizens:
+		c.validatePRep(p)
+	}
 	c.validateCitizens(p)
 	switch {
-	case c.Topology == TopologySingleNode && c.Sentries != nil:
-		p.add("sentries", "contradicts icon:topology, which is single-node; remove it or set icon:topology to sentry-fronted")
+	case c.Sentries != nil && (c.Topology == TopologySingleNode || c.Topology == TopologyCitizens):
+		p.add("sentries", "contradicts icon:topology, which is %s; remove it or set icon:topology to sentry-fronted", c.Topology)
 	case c.Topology == TopologySentryFronted && c.Sentries == nil:
 		p.missing("sentries", "the reverse proxies in front of the P-Rep, with the keys hosts and announce")
 	case c.Sentries != nil:
@@ -23,7 +33,7 @@ func (c *Config) validatePRep(p *collector) {
 		return
 	}
 	if prep.Host == "" {
-		p.missing("prep.host", "the name of the P-Rep's machine in icon:hosts.machines")
+		p.missing("prep.host", "the name of the P-Rep's machine (on the platform hosts one of icon:hosts.machines)")
 	}
 	switch c.Topology {
 	case TopologySingleNode:
@@ -31,7 +41,10 @@ func (c *Config) validatePRep(p *collector) {
 			p.add("prep.egress", "contradicts icon:topology: a single node has no sentries to leave through; remove it")
 		}
 		if prep.Announce != "" {
-			p.endpoint("prep.announce", prep.Announce)
+			_, port, ok := p.endpoint("prep.announce", prep.Announce)
+			if ok && port != p2pPort && c.Platform == PlatformAWS {
+				p.add("prep.announce", "announces port %d; wanted %d, where the P-Rep listens: on aws nothing forwards another", port, p2pPort)
+			}
 		} else if _, known := c.machine(prep.Host); known && p.readable(under("hosts.machines", prep.Host)) {
 			p.missing("prep.announce", "\"host:port\" under which validators reach the P-Rep, since its machine has no publicAddress")
 		}
@@ -50,6 +63,9 @@ func (c *Config) validatePRep(p *collector) {
 
 func (c *Config) validateCitizens(p *collector) {
 	if c.Citizens == nil {
+		if c.Topology == TopologyCitizens {
+			p.missing("citizens", "the nodes that icon:topology asks for, with the key hosts")
+		}
 		return
 	}
 	if len(c.Citizens.Hosts) == 0 {
@@ -66,8 +82,11 @@ func (c *Config) validateSentries(p *collector) {
 	case len(s.Hosts) == 1:
 		p.add("sentries.hosts", "names only %s; wanted at least two: one alone is a single point of failure", quote(s.Hosts[0]))
 	}
-	if s.API != nil && *s.API && c.Citizens == nil && p.readable("citizens") {
+	switch api := s.API != nil && *s.API; {
+	case api && c.Citizens == nil && p.readable("citizens"):
 		p.add("sentries.api", "is true, but there are no icon:citizens whose API could be published")
+	case api && c.AWS != nil && c.AWS.API != nil:
+		p.add("sentries.api", "is true, but the load balancer of icon:aws.api publishes the citizens' API; remove one of them")
 	}
 	if s.Announce == "" {
 		p.missing("sentries.announce", "\"name:7100\", where the name resolves to every sentry's public address")
@@ -82,6 +101,9 @@ func (c *Config) validateAnnounced(p *collector, host string, port int) {
 	const key = "sentries.announce"
 	if port != p2pPort {
 		p.add(key, "announces port %d; wanted %d, where the sentries listen", port, p2pPort)
+	}
+	if address, err := netip.ParseAddr(host); err == nil && address.IsPrivate() && c.Platform == PlatformAWS {
+		p.add(key, "is the private address %s, which validators cannot reach; wanted a name that leads to the sentries", host)
 	}
 	for _, name := range c.nodeHosts() {
 		m, known := c.machine(name)
@@ -130,7 +152,13 @@ func (c *Config) validatePlaces(p *collector) {
 		if !p.readable(place.path) || place.host == "" {
 			continue
 		}
-		if _, known := c.machine(place.host); !known && c.Hosts != nil && len(c.Hosts.Machines) > 0 {
+		_, known := c.machine(place.host)
+		switch {
+		case c.Platform == PlatformAWS && place.host == awsplan.Bastion:
+			p.add(place.path, "is \"bastion\", the name of the jump host that every AWS stack has; wanted another name")
+		case c.Platform == PlatformAWS:
+			p.matches(place.path, place.host, machinePattern, machineForm)
+		case !known && c.Hosts != nil && len(c.Hosts.Machines) > 0:
 			p.add(place.path, "names %s, which is not in icon:hosts.machines (%s)",
 				quote(place.host), didYouMean(place.host, sortedKeys(c.Hosts.Machines)))
 		}
@@ -147,24 +175,41 @@ type place struct{ path, host string }
 
 func (c *Config) places() []place {
 	places := []place{}
-	if c.PRep != nil {
-		places = append(places, place{"prep.host", c.PRep.Host})
+	if prep := c.wantedPRep(); prep != nil {
+		places = append(places, place{"prep.host", prep.Host})
 	}
 	if c.Citizens != nil {
 		for i, host := range c.Citizens.Hosts {
 			places = append(places, place{item("citizens.hosts", i), host})
 		}
 	}
-	if c.Sentries != nil && c.Topology != TopologySingleNode {
-		for i, host := range c.Sentries.Hosts {
+	if sentries := c.wantedSentries(); sentries != nil {
+		for i, host := range sentries.Hosts {
 			places = append(places, place{item("sentries.hosts", i), host})
 		}
 	}
 	return places
 }
 
+// wantedPRep is the P-Rep, nil where the topology has none.
+func (c *Config) wantedPRep() *PRep {
+	if c.Topology == TopologyCitizens {
+		return nil
+	}
+	return c.PRep
+}
+
+// wantedSentries are the sentries, nil where the topology has none.
+func (c *Config) wantedSentries() *Sentries {
+	if c.Topology == TopologySingleNode || c.Topology == TopologyCitizens {
+		return nil
+	}
+	return c.Sentries
+}
+
+// machine is an existing machine.
 func (c *Config) machine(name string) (Machine, bool) {
-	if c.Hosts == nil {
+	if c.Hosts == nil || c.Platform == PlatformAWS {
 		return Machine{}, false
 	}
 	m, known := c.Hosts.Machines[name]

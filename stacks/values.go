@@ -19,6 +19,15 @@ func (c *collector) oneOf(path, text string, known ...string) {
 	}
 }
 
+// chosen wants one of the known values to be given.
+func (c *collector) chosen(path, text string, known ...string) {
+	if text == "" {
+		c.missing(path, "one of: "+strings.Join(known, ", "))
+		return
+	}
+	c.oneOf(path, text, known...)
+}
+
 // between wants least <= n <= most.
 func (c *collector) between(path string, n, least, most int) {
 	if n < least || n > most {
