@@ -1,0 +1,33 @@
+package front_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/insight-icon/pulumi-icon/components/platform/aws/front"
+	"github.com/insight-icon/pulumi-icon/tests/graph"
+	"github.com/insight-icon/pulumi-icon/tests/policy"
+)
+
+func TestFrontsKeepThePoliciesButWhatTheirOperatorChoseOtherwise(t *testing.T) {
+	chosen := map[string]string{
+		"nlb where sentries publish the API": "ELB.18 front-nlb-9000-listener", // without TLS
+		"nlb and api without waf":            "ELB.16 front-alb",
+	}
+	for _, c := range cases {
+		graph.InBothModes(t, program(c.settings(), c.change, nil), func(t *testing.T, g *graph.Graph) {
+			t.Helper()
+			var found []string
+			for _, f := range policy.Check(g, policy.AWS()) {
+				if strings.Contains(f.URN, front.Type) {
+					found = append(found, f.Rule+" "+f.URN[strings.LastIndex(f.URN, "::")+2:])
+				}
+			}
+			var want []string
+			if w := chosen[c.name]; w != "" {
+				want = append(want, w)
+			}
+			same(t, c.name, found, want)
+		})
+	}
+}
