@@ -12,10 +12,13 @@ LINTER := bin/golangci-lint
 # A checkout may belong to another user than the one who builds; Go then can't ask git what is built.
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
 
-.PHONY: help up down report test test-unit test-e2e bench lint tools packages fmt
+.PHONY: help plan up down report test test-unit test-e2e bench lint tools packages fmt
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+plan: ## STACK=name: hosts, connections and cost of a stack, from its file alone
+	@go run ./topologies/cmd/plan "$(STACK)"
 
 up: ## deploy a sentry-fronted installation on hosts of this very machine, and report
 	@$(SANDBOX) up
@@ -39,9 +42,10 @@ test-e2e: packages ## the tests that deploy on hosts they boot
 	@echo "== end-to-end tests"
 	@go test -tags sandbox -count=1 -timeout 60m -p 1 -v ./sandbox/... ./tests/...
 
-bench: packages ## seconds, connections and resources of a deployment; time and memory of large plans
+bench: packages ## seconds, connections and resources of a deployment; time and memory of large plans; builds
 	@$(SANDBOX) bench
 	@go test -count=1 -run '^$$' -bench PlanAndDeploy -benchtime 1x -benchmem ./topologies
+	@tests/bench-build.sh
 
 lint: packages $(LINTER) ## golangci-lint, shellcheck, tidy modules
 	@for module in $(MODULES); do \

@@ -20,11 +20,8 @@ type lookup func(ctx context.Context, network, name string) ([]netip.Addr, error
 // announcedWarning says what is wrong with the announced name as this machine sees it, "" for nothing: a P-Rep whose name leads elsewhere
 // than to its sentries follows the chain, but no validator reaches it and it misses its blocks. A warning and no error, because the name
 // may be published after the deployment, and other resolvers may see another answer.
-func announcedWarning(ctx context.Context, c *stacks.Config, find lookup) string {
-	if c.Sentries == nil {
-		return ""
-	}
-	name, _, err := net.SplitHostPort(c.Sentries.Announce)
+func announcedWarning(ctx context.Context, announce string, addresses []string, find lookup) string {
+	name, _, err := net.SplitHostPort(announce)
 	if err != nil {
 		return ""
 	}
@@ -34,7 +31,7 @@ func announcedWarning(ctx context.Context, c *stacks.Config, find lookup) string
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
 	const consequence = "Until it does, other validators can't reach the P-Rep, and it misses its blocks"
-	wanted := publicAddresses(c)
+	wanted := sorted(addresses)
 	found, err := find(ctx, "ip4", name)
 	if err != nil {
 		return fmt.Sprintf("icon:sentries.announce: %s does not resolve here (%v); wanted A records %s. %s",
@@ -58,5 +55,5 @@ func publicAddresses(c *stacks.Config) []string {
 	for _, host := range c.Sentries.Hosts {
 		all = append(all, c.Hosts.Machines[host].PublicAddress)
 	}
-	return sorted(all)
+	return all
 }

@@ -18,6 +18,11 @@ func newPlan(c *stacks.Config) *Plan {
 		Nodes: map[string]Node{}, Administrators: administrators(c),
 		Wipe: c.Node.OnDestroy == "wipe", LogLevel: c.Node.LogLevel, SyncTimeout: c.Node.SyncTimeout,
 	}
+	if c.AWS != nil {
+		design, _ := c.AWS.Complete(c.AWSNeed()) // the configuration has been found valid
+		cost := design.Cost()
+		p.Cost, p.design = &cost, design
+	}
 	if b := c.Node.Binary; b != nil {
 		p.Software.Binary = b.Path
 	}
@@ -32,23 +37,68 @@ func (p *Plan) addNode(c *stacks.Config, host string, n Node, ports ...int) {
 	n.ImportAddress = c.ImportedKeys[host]
 	p.Nodes[host] = n
 	p.addHost(c, platform.HostSpec{
-		Name: host, Role: n.Role, Ports: ports,
-		Data: &platform.Data{Dir: c.Node.DataDir, MinDiskGB: c.Node.MinDiskGB, CID: p.Network.CID},
+		Name: host, Role: n.Role, Ports: ports, Arch: c.Node.Arch,
+		Data: &platform.Data{Dir: c.Node.DataDir, MinDiskGB: c.Node.MinDiskGB, CID: p.Network.CID, Keep: !p.Wipe},
 	})
 }
 
 func (p *Plan) addHost(c *stacks.Config, h platform.HostSpec) {
 	h.SSHPorts = []int{22}
-	// The port that the deploy uses is sshd's own, or leads to 22 by a redirection in front of the machine.
-	if port := c.Hosts.Machines[h.Name].Port; port != 0 && port != 22 {
-		h.SSHPorts = append(h.SSHPorts, port)
+	switch {
+	case c.Hosts != nil:
+		// The port that the deploy uses is sshd's own, or leads to 22 by a redirection in front of the machine.
+		if port := c.Hosts.Machines[h.Name].Port; port != 0 && port != 22 {
+			h.SSHPorts = append(h.SSHPorts, port)
+		}
+	case h.Role != platform.Bastion:
+		h.Behind = bastionName
 	}
 	p.Hosts = append(p.Hosts, h)
 }
 
-// allow adds an edge; a party without hosts and networks adds none.
+// bastionName is the jump host of a plan on a cloud.
+const bastionName = string(platform.Bastion)
+
+// finish adds what every plan ends with: the jump host, where the platform makes machines, and what every host needs of the outside.
+func (p *Plan) finish(c *stacks.Config) *Plan {
+	if c.Hosts == nil {
+		p.addHost(c, platform.HostSpec{Name: bastionName, Role: platform.Bastion})
+	}
+	p.allowMaintenance(c)
+	return p
+}
+
+// publishAPI opens the way to the citizens' API by the cloud's load balancer, if the stack has one. Hosts see its connections come from
+// its own subnets.
+func (p *Plan) publishAPI(c *stacks.Config) {
+	if c.AWS == nil || c.AWS.API == nil {
+		return
+	}
+	p.allow(platform.Anywhere(), platform.FrontParty(frontALB), "tcp", "API users", 443)
+	citizens := platform.HostParty(p.hostsOf(platform.Citizen)...)
+	p.allow(platform.FrontParty(frontALB, p.design.BalancerCIDRs...), citizens, "tcp", "API users, balanced", goloop.RPCPort)
+}
+
+// Names of the load balancers of AWS in a plan's edges.
+const (
+	frontNLB = "nlb"
+	frontALB = "alb"
+)
+
+// allowIn opens ports of the sentries to the internet, through the network load balancer if there is one: it keeps the clients' addresses.
+func (p *Plan) allowIn(c *stacks.Config, sentries platform.Party, why string, port int) {
+	if c.AWS == nil || c.AWS.Front.Kind != frontNLB {
+		p.allow(platform.Anywhere(), sentries, "tcp", why, port)
+		return
+	}
+	p.allow(platform.Anywhere(), platform.FrontParty(frontNLB), "tcp", why, port)
+	p.allow(platform.FrontParty(frontNLB, "0.0.0.0/0"), sentries, "tcp", why+", balanced", port)
+}
+
+// allow adds an edge; a party that is nobody adds none.
 func (p *Plan) allow(from, to platform.Party, protocol, why string, ports ...int) {
-	if len(from.Hosts)+len(from.Networks) == 0 || len(to.Hosts)+len(to.Networks) == 0 {
+	nobody := func(p platform.Party) bool { return len(p.Hosts)+len(p.Networks) == 0 && p.Front == "" }
+	if nobody(from) || nobody(to) {
 		return
 	}
 	p.Edges = append(p.Edges, platform.Edge{From: from, To: to, Protocol: protocol, Ports: ports, Why: why})
@@ -122,7 +172,12 @@ func sortedMachines(c *stacks.Config) []string {
 	return sorted(names)
 }
 
+// announced is what a node of its own name tells others, where that is known before anything exists; else it is the public address that
+// the platform gives its host.
 func (p *Plan) announced(c *stacks.Config, host string) string {
+	if c.Hosts == nil {
+		return ""
+	}
 	m := c.Hosts.Machines[host]
 	address := m.PublicAddress
 	if address == "" {

@@ -10,6 +10,8 @@ import (
 
 	"github.com/insight-icon/pulumi-icon/components"
 	"github.com/insight-icon/pulumi-icon/components/platform"
+	"github.com/insight-icon/pulumi-icon/components/platform/aws"
+	"github.com/insight-icon/pulumi-icon/components/platform/aws/front"
 	"github.com/insight-icon/pulumi-icon/internal/goloop"
 	"github.com/insight-icon/pulumi-icon/stacks"
 )
@@ -22,6 +24,10 @@ type Outputs struct {
 	Announce pulumi.StringOutput
 	// SentryAddresses are to be published under the announced name. Unset without sentries.
 	SentryAddresses pulumi.StringArrayOutput
+	// API is where a cloud's load balancer publishes the citizens' API, "https://…". Unset without one.
+	API pulumi.StringOutput
+	// Bastion is the address that SSH goes through. Unset where the platform makes none.
+	Bastion pulumi.StringOutput
 }
 
 // Keystores are the keys to import, by host; their text is a secret.
@@ -42,7 +48,38 @@ func Deploy(ctx *pulumi.Context, p *Plan, on platform.Platform, imports Keystore
 	if err := d.runSentries(); err != nil {
 		return nil, err
 	}
-	return d.runNodes()
+	if err := d.runNodes(); err != nil {
+		return nil, err
+	}
+	for _, name := range p.hostsOf(platform.Bastion) {
+		d.outputs.Bastion = d.hosts[name].Address
+	}
+	if made, ok := on.(*aws.AWS); ok {
+		if err := d.makeFront(made); err != nil {
+			return nil, err
+		}
+	}
+	return &d.outputs, nil
+}
+
+// makeFront leads the internet to the sentries and to the citizens' API, once they run.
+func (d *deployment) makeFront(on *aws.AWS) error {
+	args := &front.Args{Made: on.Made(), Citizens: d.plan.hostsOf(platform.Citizen), Channel: d.plan.Network.Channel}
+	if s := d.plan.Sentries; s != nil {
+		args.Sentries, args.Announce, args.PublishAPI = s.Hosts, d.plan.Nodes[s.PRep].Announce, len(s.Citizens) > 0
+	}
+	if !args.Wanted() {
+		return nil
+	}
+	f, err := front.New(d.ctx, "front", args, d.opts...)
+	if err != nil {
+		return err
+	}
+	d.outputs.API = f.API
+	if d.plan.Sentries != nil {
+		d.outputs.SentryAddresses = f.Addresses
+	}
+	return nil
 }
 
 type deployment struct {
@@ -108,7 +145,7 @@ func (d *deployment) runSentries() error {
 	return nil
 }
 
-func (d *deployment) runNodes() (*Outputs, error) {
+func (d *deployment) runNodes() error {
 	for _, h := range d.plan.Hosts {
 		node, ok := d.plan.Nodes[h.Name]
 		if !ok {
@@ -122,18 +159,18 @@ func (d *deployment) runNodes() (*Outputs, error) {
 		case platform.PRep:
 			prep, err := components.NewPRepNode(d.ctx, "prep", &components.PRepNodeArgs{NodeArgs: args}, d.opts...)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			d.outputs.Announce = prep.Announce
 		case platform.Citizen:
 			if _, err := components.NewCitizenNode(d.ctx, h.Name, &components.CitizenNodeArgs{NodeArgs: args}, d.opts...); err != nil {
-				return nil, err
+				return err
 			}
-		case platform.Sentry:
-			return nil, fmt.Errorf("host %s: a sentry runs no node: the plan contradicts itself", h.Name)
+		case platform.Sentry, platform.Bastion:
+			return fmt.Errorf("host %s: a %s runs no node: the plan contradicts itself", h.Name, node.Role)
 		}
 	}
-	return &d.outputs, nil
+	return nil
 }
 
 func (d *deployment) nodeArgs(host string, node Node) components.NodeArgs {
@@ -141,7 +178,7 @@ func (d *deployment) nodeArgs(host string, node Node) components.NodeArgs {
 	args := components.NodeArgs{
 		Host:     d.hosts[host],
 		Chain:    components.Chain{CID: n.CID, NID: n.NID, Service: n.Service, Channel: n.Channel, Platform: n.Platform, Genesis: n.Genesis},
-		Announce: pulumi.String(node.Announce), Key: d.keys[host],
+		Announce: d.announce(host, node), Key: d.keys[host],
 		LogLevel: d.plan.LogLevel, SyncTimeout: time.Duration(d.plan.SyncTimeout) * time.Second,
 	}
 	if node.ThroughSentries {
@@ -152,8 +189,17 @@ func (d *deployment) nodeArgs(host string, node Node) components.NodeArgs {
 	return args
 }
 
-func address(h *platform.Host, port int) pulumi.StringOutput {
-	return h.PrivateAddress.ApplyT(func(a string) string { return net.JoinHostPort(a, strconv.Itoa(port)) }).(pulumi.StringOutput)
+func (d *deployment) announce(host string, node Node) pulumi.StringInput {
+	if node.Announce != "" {
+		return pulumi.String(node.Announce)
+	}
+	return endpoint(d.hosts[host].PublicAddress, goloop.P2PPort)
+}
+
+func address(h *platform.Host, port int) pulumi.StringOutput { return endpoint(h.PrivateAddress, port) }
+
+func endpoint(address pulumi.StringOutput, port int) pulumi.StringOutput {
+	return address.ApplyT(func(a string) string { return net.JoinHostPort(a, strconv.Itoa(port)) }).(pulumi.StringOutput)
 }
 
 // ImportsOf takes the keystores apart that the stack holds as a secret. Each stays one.

@@ -124,6 +124,15 @@ func sentryFrontedConfig(sentries ...string) *stacks.Config {
 	return c
 }
 
+// citizensConfig has citizens alone.
+func citizensConfig(names ...string) *stacks.Config {
+	c := base(stacks.TopologyCitizens, names...)
+	container(c)
+	c.PRep = nil
+	c.Citizens = &stacks.Citizens{Hosts: names, APIFrom: []string{"192.0.2.0/24"}}
+	return c
+}
+
 // importing brings the P-Rep's key along.
 func importing(tb testing.TB, c *stacks.Config) {
 	tb.Helper()
@@ -145,6 +154,7 @@ func stacksUnderTest(t *testing.T) map[string]*stacks.Config {
 		"single-node":                 singleNodeConfig(),
 		"single-node-citizen":         singleNodeConfig("citizen-1"),
 		"single-node-binary":          singleNodeConfig("citizen-1"),
+		"citizens":                    citizensConfig("citizen-1", "citizen-2"),
 		"sentry-fronted":              sentryFrontedConfig("sentry-1", "sentry-2"),
 		"sentry-fronted-3-sentries":   sentryFrontedConfig("sentry-1", "sentry-2", "sentry-3"),
 		"sentry-fronted-routed":       sentryFrontedConfig("sentry-1", "sentry-2"),

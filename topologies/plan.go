@@ -9,6 +9,8 @@ import (
 
 	"github.com/insight-icon/pulumi-icon/components"
 	"github.com/insight-icon/pulumi-icon/components/platform"
+	"github.com/insight-icon/pulumi-icon/internal/awsplan"
+	"github.com/insight-icon/pulumi-icon/internal/cost"
 	"github.com/insight-icon/pulumi-icon/stacks"
 )
 
@@ -18,7 +20,7 @@ type Plan struct {
 	Topology, Platform string
 	// Network that the nodes join.
 	Network stacks.Profile
-	// Hosts, the P-Rep's first, then sentries, then citizens, each by name.
+	// Hosts, the P-Rep's first, then sentries, then citizens, each by name; last the bastion, where the platform makes one.
 	Hosts []platform.HostSpec
 	// Nodes by host name: those hosts that run goloop.
 	Nodes map[string]Node
@@ -34,12 +36,19 @@ type Plan struct {
 	LogLevel string
 	// SyncTimeout is in seconds.
 	SyncTimeout int
+	// Cost is what the installation costs a month, nil where the platform has no prices: the machines are the operator's own.
+	Cost *Cost
+	// design is what AWS is asked for, nil on other platforms.
+	design *awsplan.Design
 }
+
+// Cost is what an installation costs a month, at list prices.
+type Cost = cost.Cost
 
 // Node is one goloop node.
 type Node struct {
 	Role platform.Role
-	// Announce is what other nodes are told, "host:port".
+	// Announce is what other nodes are told, "host:port". Empty: the public address that the platform gives the host, and port 7100.
 	Announce string
 	// ThroughSentries says that the node finds the network by the sentries' relays; otherwise by the network's seeds directly.
 	ThroughSentries bool
@@ -69,16 +78,21 @@ func (p *Plan) hostsOf(role platform.Role) []string {
 	return names
 }
 
+// fronted says whether a load balancer is part of the plan.
+func (p *Plan) fronted(name string) bool {
+	return slices.ContainsFunc(p.Edges, func(e platform.Edge) bool { return e.To.Front == name })
+}
+
 // String is the plan for a reader: the hosts, and who may talk to whom.
 func (p *Plan) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s on %s, network %s (cid %s, nid %s)\n", p.Topology, p.Platform, p.Network.Name, p.Network.CID, p.Network.NID)
 	fmt.Fprintf(&b, "\nhosts\n")
 	for _, h := range p.Hosts {
-		fmt.Fprintf(&b, "  %-20s %-8s %s\n", h.Name, h.Role, p.detail(h.Name))
+		b.WriteString(strings.TrimRight(fmt.Sprintf("  %-20s %-8s %s", h.Name, h.Role, p.detail(h.Name)), " ") + "\n")
 	}
 	fmt.Fprintf(&b, "\nconnections that are open; every other one is refused\n")
-	fmt.Fprintf(&b, "  %s -> every host tcp/ssh: administrators\n", strings.Join(p.Administrators, " "))
+	p.writeSSH(&b)
 	for _, e := range p.Edges {
 		ports := make([]string, len(e.Ports))
 		for i, port := range e.Ports {
@@ -90,15 +104,35 @@ func (p *Plan) String() string {
 		}
 		fmt.Fprintf(&b, "  %s -> %s %s/%s: %s\n", e.From, e.To, e.Protocol, strings.Join(ports, ","), why)
 	}
+	if p.Cost != nil {
+		fmt.Fprintf(&b, "\n%s", p.Cost)
+	}
 	return b.String()
 }
 
+func (p *Plan) writeSSH(b *strings.Builder) {
+	to := "every host"
+	if jump := p.hostsOf(platform.Bastion); len(jump) > 0 {
+		to = strings.Join(jump, " ")
+		fmt.Fprintf(b, "  %s -> every other host tcp/ssh: administrators\n", to)
+	}
+	fmt.Fprintf(b, "  %s -> %s tcp/ssh: administrators\n", strings.Join(p.Administrators, " "), to)
+}
+
 func (p *Plan) detail(host string) string {
+	var words []string
+	if p.design != nil {
+		words = append(words, machine(p.design, host)...)
+	}
 	n, ok := p.Nodes[host]
 	if !ok {
-		return ""
+		return strings.Join(words, ", ")
 	}
-	words := []string{"announces " + n.Announce}
+	announces := n.Announce
+	if announces == "" {
+		announces = "its own address"
+	}
+	words = append(words, "announces "+announces)
 	if n.ThroughSentries {
 		words = append(words, "finds the network through the sentries")
 	}
@@ -106,6 +140,20 @@ func (p *Plan) detail(host string) string {
 		words = append(words, "imports the key "+n.ImportAddress)
 	}
 	return strings.Join(words, ", ")
+}
+
+// machine is what AWS is asked for by a host's name.
+func machine(design *awsplan.Design, host string) []string {
+	i := slices.IndexFunc(design.Hosts, func(h awsplan.HostDesign) bool { return h.Name == host })
+	if i < 0 {
+		return nil
+	}
+	m := design.Hosts[i]
+	words := []string{m.InstanceType + " in " + m.Zone}
+	if m.Data != nil {
+		words = append(words, fmt.Sprintf("%d GiB of chain data", m.Data.GB))
+	}
+	return words
 }
 
 // sorted is a sorted copy.

@@ -22,7 +22,7 @@ func TestPlansAreAsReviewed(t *testing.T) {
 
 func TestAnUnknownTopologyIsRefusedByName(t *testing.T) {
 	_, err := PlanOf(&stacks.Config{Topology: "ring"})
-	const want = `icon:topology: "ring" is not known: choose one of sentry-fronted, single-node`
+	const want = `icon:topology: "ring" is not known: choose one of citizens, sentry-fronted, single-node`
 	if err == nil || err.Error() != want {
 		t.Errorf("error %v, wanted %s", err, want)
 	}

@@ -21,6 +21,7 @@ type Topology struct {
 var Registry = map[string]Topology{
 	stacks.TopologySingleNode:    {Summary: "one P-Rep that the internet reaches directly, and citizens if wanted", Plan: singleNode},
 	stacks.TopologySentryFronted: {Summary: "a hidden P-Rep behind sentries, and citizens whose API they publish", Plan: sentryFronted},
+	stacks.TopologyCitizens:      {Summary: "citizens alone, for an API or an archive of the chain", Plan: citizens},
 }
 
 // PlanOf makes the plan of a configuration.

@@ -5,7 +5,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"github.com/insight-icon/pulumi-icon/internal/remote"
+	"github.com/insight-icon/pulumi-icon/components/platform"
 	"github.com/insight-icon/pulumi-icon/stacks"
 )
 
@@ -18,32 +18,62 @@ func Run(ctx *pulumi.Context) error {
 	if err := c.CheckFiles("."); err != nil {
 		return err
 	}
-	if warning := announcedWarning(ctx.Context(), c, net.DefaultResolver.LookupNetIP); warning != "" {
-		if err := ctx.Log.Warn(warning, nil); err != nil {
+	if c.Sentries != nil && c.Hosts != nil {
+		if err := warnOfAnnounced(ctx, c, publicAddresses(c)); err != nil {
 			return err
 		}
 	}
-	plan, err := PlanOf(c)
+	plan, out, err := deployAll(ctx, c)
 	if err != nil {
 		return err
+	}
+	if c.Sentries != nil && c.AWS != nil && c.AWS.Front.HostedZone == "" {
+		out.SentryAddresses.ApplyT(func(addresses []string) (bool, error) { return true, warnOfAnnounced(ctx, c, addresses) })
+	}
+	out.export(ctx, plan)
+	return nil
+}
+
+// deployAll is Run for a configuration that has been loaded, up to the outputs.
+func deployAll(ctx *pulumi.Context, c *stacks.Config) (*Plan, *Outputs, error) {
+	plan, err := PlanOf(c)
+	if err != nil {
+		return nil, nil, err
 	}
 	on, err := PlatformOf(c)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	// Default providers are off in this project, so that a forgotten one is an error.
-	provider, err := remote.NewProvider(ctx, "ssh")
+	provided, err := providers(ctx, c)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	out, err := Deploy(ctx, plan, on, ImportsOf(c), pulumi.Providers(provider))
-	if err != nil {
-		return err
+	out, err := Deploy(ctx, plan, on, ImportsOf(c), provided)
+	return plan, out, err
+}
+
+func (o *Outputs) export(ctx *pulumi.Context, p *Plan) {
+	ctx.Export("nodeAddresses", o.Addresses)
+	if len(p.hostsOf(platform.PRep)) > 0 {
+		ctx.Export("announce", o.Announce)
 	}
-	ctx.Export("nodeAddresses", out.Addresses)
-	ctx.Export("announce", out.Announce)
-	if plan.Sentries != nil {
-		ctx.Export("sentryAddresses", out.SentryAddresses)
+	if p.Sentries != nil {
+		ctx.Export("sentryAddresses", o.SentryAddresses)
 	}
-	return nil
+	if p.fronted(frontALB) {
+		ctx.Export("api", o.API)
+	}
+	if len(p.hostsOf(platform.Bastion)) > 0 {
+		ctx.Export("bastion", o.Bastion)
+	}
+}
+
+// warnOfAnnounced warns where the announced name does not lead to the sentries: at once where their addresses are the operator's, later
+// where the platform makes them. A name whose records the stack makes itself needs no warning.
+func warnOfAnnounced(ctx *pulumi.Context, c *stacks.Config, addresses []string) error {
+	warning := announcedWarning(ctx.Context(), c.Sentries.Announce, addresses, net.DefaultResolver.LookupNetIP)
+	if warning == "" {
+		return nil
+	}
+	return ctx.Log.Warn(warning, nil)
 }

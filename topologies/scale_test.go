@@ -39,8 +39,8 @@ func BenchmarkPlanAndDeploy(b *testing.B) {
 	}
 }
 
-// cost is what a plan and its deploy take under mocks: the least time of several runs, and the bytes allocated.
-func cost(t *testing.T, hosts, runs int) (time.Duration, uint64) {
+// spent is what a plan and its deploy take under mocks: the least time of several runs, and the bytes allocated.
+func spent(t *testing.T, hosts, runs int) (time.Duration, uint64) {
 	t.Helper()
 	least, bytes := time.Hour, uint64(0)
 	for range runs {
@@ -58,8 +58,8 @@ func cost(t *testing.T, hosts, runs int) (time.Duration, uint64) {
 
 // Ten times the hosts may cost ten times as much; a hundred times would be quadratic growth.
 func TestAThousandHostsCostLinearlyMore(t *testing.T) {
-	time100, bytes100 := cost(t, 100, 3)
-	time1000, bytes1000 := cost(t, 1000, 1)
+	time100, bytes100 := spent(t, 100, 3)
+	time1000, bytes1000 := spent(t, 1000, 1)
 	t.Logf("100 hosts: %s, %d MB; 1000 hosts: %s, %d MB", time100, bytes100>>20, time1000, bytes1000>>20)
 	if time1000 > 25*time100 {
 		t.Errorf("1000 hosts take %s, more than 25 times the %s of 100 hosts", time1000, time100)

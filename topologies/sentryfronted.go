@@ -39,8 +39,8 @@ func sentryFronted(c *stacks.Config) *Plan {
 		s.Citizens = p.hostsOf(platform.Citizen)
 	}
 	p.sentryEdges(c, publishAPI)
-	p.allowMaintenance(c)
-	return p
+	p.publishAPI(c)
+	return p.finish(c)
 }
 
 // sentryEdges lists who may talk to whom around the sentries: nothing but them reaches the P-Rep.
@@ -48,10 +48,10 @@ func (p *Plan) sentryEdges(c *stacks.Config, publishAPI bool) {
 	s := p.Sentries
 	sentries, citizens := platform.HostParty(s.Hosts...), platform.HostParty(p.hostsOf(platform.Citizen)...)
 	nodes := append([]string{s.PRep}, citizens.Hosts...)
-	p.allow(platform.Anywhere(), sentries, "tcp", "other validators", sentry.P2PPort)
+	p.allowIn(c, sentries, "other validators", sentry.P2PPort)
 	p.allow(sentries, platform.HostParty(s.PRep), "tcp", "other validators, proxied", goloop.P2PPort)
 	if publishAPI {
-		p.allow(platform.Anywhere(), sentries, "tcp", "API users", sentry.APIPort)
+		p.allowIn(c, sentries, "API users", sentry.APIPort)
 		p.allow(sentries, citizens, "tcp", "API users, proxied", goloop.RPCPort)
 	}
 	if c.Citizens != nil {

@@ -27,6 +27,6 @@ func singleNode(c *stacks.Config) *Plan {
 	}
 	p.allow(platform.Anywhere(), platform.HostParty(prep), "tcp", "other validators", goloop.P2PPort)
 	p.allowDialling(dialling...)
-	p.allowMaintenance(c)
-	return p
+	p.publishAPI(c)
+	return p.finish(c)
 }

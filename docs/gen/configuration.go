@@ -10,9 +10,13 @@ import (
 
 const intro = `# Configuration
 
-A stack is a file ` + "`stacks/Pulumi.<stack>.yaml`" + `; [the example](../stacks/Pulumi.hosts-example.yaml) is one to copy.
-It is read strictly: a key that is not here, a value of the wrong type, and values that contradict each other are errors, reported all at
-once, each with its full path and what is wanted. A key that is left out has its default; an empty value is never taken for "the default".
+A stack is a file ` + "`stacks/Pulumi.<stack>.yaml`" + `. Some to copy: [machines that exist](../stacks/Pulumi.hosts-example.yaml); on AWS,
+[a hidden P-Rep](../stacks/Pulumi.mainnet-prep.yaml), [a cheap one](../stacks/Pulumi.lisbon-prep.yaml) and
+[citizens alone](../stacks/Pulumi.citizen-archive.yaml).
+
+A stack is read strictly: a key that is not here, a value of the wrong type, and values that contradict each other are errors, reported all
+at once, each with its full path and what is wanted. A key that is left out has its default; an empty value is never taken for "the
+default".
 
 `
 
@@ -22,10 +26,13 @@ var words = map[string]string{
 	"map[string]string": "map of text",
 }
 
+// configured are the directories of the types below stacks.Config, by package.
+var configured = map[string]string{"stacks": "stacks", "awsplan": "internal/awsplan"}
+
 // configuration is docs/configuration.md, from stacks.Config.
-func configuration(s *source) (string, error) {
-	c := &keys{source: s, sections: map[string]string{}}
-	top, err := c.table("Config", "icon:")
+func configuration(code map[string]*source) (string, error) {
+	c := &keys{code: code, sections: map[string]section{}}
+	top, err := c.table("stacks.Config", "icon:")
 	if err != nil {
 		return "", err
 	}
@@ -34,21 +41,32 @@ func configuration(s *source) (string, error) {
 		return "", err
 	}
 	var b strings.Builder
-	b.WriteString(notice("stacks/config.go") + intro)
+	b.WriteString(notice("stacks/config.go and internal/awsplan/settings.go") + intro)
 	b.WriteString(top)
 	b.WriteString("\n## Secrets\n\nTheir values come by standard input, so that they stay out of the shell's history: " +
 		"`pulumi config set --secret icon:<key> < file`. A secret that is set in the clear is an error.\n\n" + secrets)
 	for _, name := range c.order {
-		b.WriteString(c.sections[name])
+		b.WriteString(c.sections[name].text)
 	}
 	return b.String(), nil
 }
 
 // keys collects a section for each struct, once.
 type keys struct {
-	*source
-	sections map[string]string
+	// code by package; types are named "package.Type".
+	code     map[string]*source
+	sections map[string]section
 	order    []string
+}
+
+type section struct{ anchor, text string }
+
+func (k *keys) fields(of string) ([]field, error) {
+	pkg, name, _ := strings.Cut(of, ".")
+	if k.code[pkg] == nil {
+		return nil, fmt.Errorf("nothing says where the package of %s is: add it to configured", of)
+	}
+	return k.code[pkg].fields(name)
 }
 
 func (k *keys) table(of, prefix string) (string, error) {
@@ -61,7 +79,7 @@ func (k *keys) table(of, prefix string) (string, error) {
 		if f.keys[0] == "-" {
 			continue
 		}
-		kind, err := k.kind(f.types[0], prefix+f.keys[0])
+		kind, err := k.kind(f.types[0], of, prefix+f.keys[0])
 		if err != nil {
 			return "", err
 		}
@@ -78,8 +96,8 @@ func (k *keys) table(of, prefix string) (string, error) {
 	return table([]string{"key", "type", "required, default", "is"}, rows), nil
 }
 
-// kind is a word for a type; for a struct it makes the section, too.
-func (k *keys) kind(t ast.Expr, path string) (string, error) {
+// kind is a word for the type of a field of the type in; for a struct it makes the section, too.
+func (k *keys) kind(t ast.Expr, in, path string) (string, error) {
 	name := code(t)
 	if word, ok := words[name]; ok {
 		return word, nil
@@ -90,26 +108,36 @@ func (k *keys) kind(t ast.Expr, path string) (string, error) {
 	if isMap {
 		word, path = "map of objects", path+".<name>"
 	}
-	if _, done := k.sections[bare]; !done {
-		k.sections[bare] = ""
-		k.order = append(k.order, bare)
-		rows, err := k.table(bare, path+".")
+	pkg, _, _ := strings.Cut(in, ".")
+	if other, name, elsewhere := strings.Cut(bare, "."); elsewhere {
+		pkg, bare = other, name
+	}
+	of := pkg + "." + bare
+	if _, done := k.sections[of]; !done {
+		s := section{anchor: strings.ToLower(bare)}
+		if pkg != "stacks" {
+			s.anchor = strings.NewReplacer("icon:", "", ".<name>", "", ".", "-").Replace(strings.ToLower(path))
+		}
+		k.sections[of] = s
+		k.order = append(k.order, of)
+		rows, err := k.table(of, path+".")
 		if err != nil {
 			return "", err
 		}
-		k.sections[bare] = fmt.Sprintf("\n<a id=\"%s\"></a>\n\n## %s\n\n%s\n\n%s", strings.ToLower(bare), "`"+path+"`", k.docs[bare], rows)
+		s.text = fmt.Sprintf("\n<a id=\"%s\"></a>\n\n## `%s`\n\n%s\n\n%s", s.anchor, path, k.code[pkg].docs[bare], rows)
+		k.sections[of] = s
 	}
-	return fmt.Sprintf("[%s](#%s)", word, strings.ToLower(bare)), nil
+	return fmt.Sprintf("[%s](#%s)", word, k.sections[of].anchor), nil
 }
 
 var keyName = regexp.MustCompile(`\bKey (icon:\w+)`)
 
 func (k *keys) secrets() (string, error) {
-	fields, err := k.fields("Secrets")
+	fields, err := k.fields("stacks.Secrets")
 	if err != nil {
 		return "", err
 	}
-	others, err := k.fields("Config")
+	others, err := k.fields("stacks.Config")
 	if err != nil {
 		return "", err
 	}

@@ -1,11 +1,13 @@
-// Command gen writes docs/configuration.md and docs/components from the comments in the code, which stay the only place that says what
-// a field is. Run it in the repository's root: go run ./docs/gen
+// Command gen writes docs/configuration.md, docs/components and docs/policies.md from the code, which stays the only place that says what
+// a field or a rule is, and the costs in docs/topologies from the stack files. Run it in the repository's root: go run ./docs/gen
 package main
 
 import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/insight-icon/pulumi-icon/tests/policy"
 )
 
 func main() {
@@ -45,13 +47,46 @@ func Generate(root string) (map[string]string, error) {
 		}
 	}
 	files["docs/components/README.md"] = index()
-	code, err := parse(filepath.Join(root, "stacks"))
+	code := map[string]*source{}
+	for name, dir := range configured {
+		var err error
+		if code[name], err = parse(filepath.Join(root, dir)); err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	if files["docs/configuration.md"], err = configuration(code); err != nil {
+		return nil, err
+	}
+	files["docs/policies.md"] = notice("tests/policy") + policies + policy.Table()
+	pages, err := costPages(root)
 	if err != nil {
 		return nil, err
 	}
-	files["docs/configuration.md"], err = configuration(code)
-	return files, err
+	for _, page := range pages {
+		if files[page], err = costs(root, page); err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
 }
+
+// policies is the head of the page of that name.
+const policies = `# Policies
+
+What every stack on AWS that this repository ships is held to by its tests, before anything exists. The rules are pure Go functions over
+what a program would make (package [tests/policy](../tests/policy/policy.go)), and can be run on programs of one's own:
+
+` + "```go" + `
+func TestMyStackKeepsThePolicies(t *testing.T) {
+	policy.Holds(t, graph.Record(t, graph.Options{}, program), policy.AWS())
+}
+` + "```" + `
+
+An exception names a rule, a resource and a reason; one that is no longer needed is an error, too. Numbers are those of the AWS Foundational
+Security Best Practices (FSBP) and the CIS AWS Foundations Benchmark where a rule follows one of theirs.
+
+`
 
 func notice(dir string) string {
 	return fmt.Sprintf("<!-- Made by `go run ./docs/gen` from the comments in %s. Do not edit. -->\n", dir)

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -44,6 +45,29 @@ func TestACommentIsTakenApart(t *testing.T) {
 		if what, need := split(c.doc); what != c.what || need != c.need {
 			t.Errorf("%q: %q and %q, want %q and %q", c.doc, what, need, c.what, c.need)
 		}
+	}
+}
+
+func TestTheConfigurationPageShowsWhatIsDeclaredElsewhere(t *testing.T) {
+	files, err := Generate(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := files["docs/configuration.md"]
+	for _, key := range []string{"`icon:aws.region`", "`icon:aws.machines.<name>.restoreFrom`", "`icon:aws.vpc.existing.balancerCIDRs`"} {
+		if !strings.Contains(page, key) {
+			t.Errorf("the page does not show %s", key)
+		}
+	}
+	// A machine is one thing on hosts and another on aws.
+	for _, anchor := range []string{"machine", "aws-machines"} {
+		if strings.Count(page, `<a id="`+anchor+`">`) != 1 || !strings.Contains(page, "(#"+anchor+")") {
+			t.Errorf("wanted one section %s, and a link to it", anchor)
+		}
+	}
+	elsewhere := &keys{code: map[string]*source{}, sections: map[string]section{}}
+	if rows, err := elsewhere.table("gcpplan.Settings", "icon:gcp."); err == nil {
+		t.Errorf("a type of a package that nobody reads: no error, but %q", rows)
 	}
 }
 

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestEveryShippedStackCanBePlannedWithoutItsSecrets(t *testing.T) {
+	t.Chdir("../../..")
+	files, err := filepath.Glob("stacks/Pulumi.*.yaml")
+	if err != nil || len(files) < 4 {
+		t.Fatalf("only %d stack files, %v", len(files), err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "Pulumi."), ".yaml")
+		for _, word := range []string{name, file} {
+			plan, err := planOf(word)
+			if err != nil {
+				t.Errorf("%s: %v", word, err)
+			} else if text := plan.String(); !strings.Contains(text, "connections that are open") {
+				t.Errorf("%s: the plan says\n%s", word, text)
+			}
+		}
+	}
+}
+
+func TestAStackThatIsNotThereIsNamed(t *testing.T) {
+	_, err := planOf("nowhere")
+	if err == nil || !strings.Contains(err.Error(), filepath.Join("stacks", "Pulumi.nowhere.yaml")) {
+		t.Errorf("error %v", err)
+	}
+}
