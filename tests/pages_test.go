@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -120,6 +122,28 @@ func load(t *testing.T, config map[string]any) error {
 		return err
 	})
 	return err
+}
+
+func TestTheReadmesCostsAreThoseOfThePlans(t *testing.T) {
+	row := regexp.MustCompile(`(?m)^\| \[\x60([a-z-]+)\x60\]\(stacks/[^|]*\|.*\| about ([0-9,]+) USD \|$`)
+	rows := row.FindAllStringSubmatch(string(read(t, "README.md")), -1)
+	if len(rows) != 3 {
+		t.Fatalf("%d stacks with a cost, wanted 3", len(rows))
+	}
+	for _, r := range rows {
+		c, err := topologies.ReadStack("../stacks/Pulumi." + r[1] + ".yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan, err := topologies.PlanOf(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		said, err := strconv.Atoi(strings.ReplaceAll(r[2], ",", ""))
+		if cost := plan.Cost.Total(); err != nil || math.Abs(cost-float64(said)) > 5 {
+			t.Errorf("%s: about %s USD, the plan says %.0f", r[1], r[2], cost)
+		}
+	}
 }
 
 var (

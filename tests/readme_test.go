@@ -92,7 +92,7 @@ func TestEveryCommandOfThePagesExists(t *testing.T) {
 		t.Errorf("only %d commands were found", checked)
 	}
 	for _, wrong := range []string{
-		"make coffee", "pulumi config set --secret icon:sshKey < key", "cp stacks/none a", "frobnicate", "pulumi brew",
+		"make coffee", "make plan STACK=coffee", "pulumi config set --secret icon:sshKey < key", "cp stacks/none a", "frobnicate", "pulumi brew",
 	} {
 		if c.check(wrong) == nil {
 			t.Errorf("%q is not noticed", wrong)
@@ -121,7 +121,11 @@ func (c commands) check(line string) error {
 	switch {
 	case word == "make":
 		for _, target := range arguments {
-			if !slices.Contains(c.targets, target) {
+			stack, isStack := strings.CutPrefix(target, "STACK=")
+			if isStack && !c.made["stacks/Pulumi."+stack+".yaml"] {
+				return fmt.Errorf("there is no stack %s", stack)
+			}
+			if !isStack && !slices.Contains(c.targets, target) {
 				return fmt.Errorf("the Makefile has no target %s", target)
 			}
 		}

@@ -47,6 +47,14 @@ var pages = []page{
 		types: []string{"HostSpec", "Role", "Data", "Edge", "Party", "Host"}, about: "what components see of a platform",
 	},
 	{
+		file: "aws.md", title: "The platform aws", dir: "components/platform/aws", new: "New", made: "AWS", types: []string{"Args", "Made"},
+		about: "machines that it makes on AWS; its settings are [those of a stack file](../configuration.md#aws)",
+	},
+	{
+		file: "front.md", title: "Fronts on AWS", dir: "components/platform/aws/front", new: "New", made: "Front", types: []string{"Args"},
+		about: "DNS or load balancers in front of sentries and API",
+	},
+	{
 		file: "hosts.md", title: "The platform hosts", dir: "components/platform/hosts", new: "New", made: "Hosts",
 		types: []string{"Args", "Machine", "Bastion"}, about: "machines that already exist",
 	},
