@@ -139,7 +139,7 @@ func (n *Network) secure(ctx *pulumi.Context, name string, args *NetworkArgs) er
 			from := pulumi.ToStringArray(args.Administrators).ToStringArrayOutput()
 			if behind {
 				h.Session.After(n.Hosts[spec.Behind].Session.Last()...)
-				from = pulumi.StringArray{n.Hosts[spec.Behind].PrivateAddress}.ToStringArrayOutput()
+				from = pulumi.StringArray{n.Hosts[spec.Behind].SSHFrom}.ToStringArrayOutput()
 			}
 			if err := secure(ctx, name+"-"+spec.Name, h, firewallOf(spec, edges[spec.Name], n.Hosts, from), from); err != nil {
 				return err

@@ -34,6 +34,10 @@ func (c *Config) AWSNeed() awsplan.Need {
 	return need
 }
 
+// takenNames are those of load balancers, the API's certificate and NAT gateways: a machine's address, record or shield would have the name
+// that theirs has.
+var takenNames = regexp.MustCompile(`^(alb|nlb|certificate|nat-[a-z])$`)
+
 func sorted(list []string) []string {
 	return slices.Sorted(slices.Values(list))
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/insight-icon/pulumi-icon/internal/wording"
 )
 
 // setting is one key as the engine holds it.
@@ -47,7 +49,7 @@ func (c *collector) read(settings map[string]setting) (*Config, error) {
 		case name == "gcp":
 			c.report(name, noGCP, noGCP)
 		case !ok:
-			c.report(under("", name), unknownKey, fmt.Sprintf(unknownKey, didYouMean(name, Keys())))
+			c.report(wording.Under("", name), unknownKey, fmt.Sprintf(unknownKey, wording.DidYouMean(name, Keys())))
 		case s.secret != nil:
 			c.unreadable(name, "is marked secret, but plans, outputs and errors show it; set it in the clear: "+
 				"pulumi config set %s:%s …", namespace, name)
@@ -132,9 +134,9 @@ func (c *collector) parseObject(path string, decoder *json.Decoder) (any, error)
 		}
 		name := fmt.Sprint(token)
 		if _, twice := object[name]; twice {
-			c.unreadable(under(path, name), "is given twice; keep one")
+			c.unreadable(wording.Under(path, name), "is given twice; keep one")
 		}
-		if object[name], err = c.parseValue(under(path, name), decoder); err != nil {
+		if object[name], err = c.parseValue(wording.Under(path, name), decoder); err != nil {
 			return nil, err
 		}
 	}
@@ -145,7 +147,7 @@ func (c *collector) parseObject(path string, decoder *json.Decoder) (any, error)
 func (c *collector) parseList(path string, decoder *json.Decoder) (any, error) {
 	list := []any{}
 	for decoder.More() {
-		value, err := c.parseValue(item(path, len(list)), decoder)
+		value, err := c.parseValue(wording.Item(path, len(list)), decoder)
 		if err != nil {
 			return nil, err
 		}
@@ -196,7 +198,7 @@ func (c *collector) cleanObject(path string, object map[string]any, t reflect.Ty
 	cleaned := map[string]any{}
 	if t.Kind() == reflect.Map {
 		for name, value := range object {
-			cleaned[name] = c.clean(under(path, name), value, t.Elem())
+			cleaned[name] = c.clean(wording.Under(path, name), value, t.Elem())
 		}
 		return cleaned
 	}
@@ -204,10 +206,10 @@ func (c *collector) cleanObject(path string, object map[string]any, t reflect.Ty
 	for name, value := range object {
 		field, ok := known[name]
 		if !ok {
-			c.report(under(path, name), unknownKey, fmt.Sprintf(unknownKey, didYouMean(name, names(t))))
+			c.report(wording.Under(path, name), unknownKey, fmt.Sprintf(unknownKey, wording.DidYouMean(name, names(t))))
 			continue
 		}
-		cleaned[name] = c.clean(under(path, name), value, field)
+		cleaned[name] = c.clean(wording.Under(path, name), value, field)
 	}
 	return cleaned
 }
@@ -219,7 +221,7 @@ func (c *collector) cleanList(path string, list []any, t reflect.Type) any {
 	}
 	cleaned := make([]any, len(list))
 	for i, value := range list {
-		cleaned[i] = c.clean(item(path, i), value, t.Elem())
+		cleaned[i] = c.clean(wording.Item(path, i), value, t.Elem())
 	}
 	return cleaned
 }
@@ -269,7 +271,7 @@ func describe(value any) string {
 	case []any:
 		return "a list"
 	case string:
-		return "text, " + quote(v)
+		return "text, " + wording.Quote(v)
 	case json.Number:
 		return "the number " + v.String()
 	default:

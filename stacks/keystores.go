@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 	"unicode"
+
+	"github.com/insight-icon/pulumi-icon/internal/wording"
 )
 
 // Keystore is a node key and what opens it. Both are secrets.
@@ -34,15 +36,15 @@ func ParseKeystores(text string, imported map[string]string) (map[string]Keystor
 	}
 	keystores := map[string]Keystore{}
 	for _, host := range sortedKeys(imported) {
-		path := under("keystores", host)
+		path := wording.Under("keystores", host)
 		entry, ok := entries[host]
 		if !ok {
 			p.missing(path, `{"keystore": {…}, "password": "…"}, since icon:importedKeys names this host`)
 			continue
 		}
 		keystores[host] = Keystore{JSON: string(entry.Keystore), Password: entry.Password}
-		checkKeystore(p, under(path, "keystore"), entry.Keystore, imported[host])
-		checkPassword(p, under(path, "password"), entry.Password)
+		checkKeystore(p, wording.Under(path, "keystore"), entry.Keystore, imported[host])
+		checkPassword(p, wording.Under(path, "password"), entry.Password)
 	}
 	if extra := len(entries) - len(keystores); extra > 0 {
 		p.add("keystores", "holds %d more than icon:importedKeys names (names not shown); wanted exactly: %s",

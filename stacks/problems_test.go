@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/insight-icon/pulumi-icon/internal/wording"
 )
 
 func TestUnknownNamesLeadToKnownOnes(t *testing.T) {
@@ -22,17 +24,17 @@ func TestUnknownNamesLeadToKnownOnes(t *testing.T) {
 		{"x", nil, "none is known here"},
 		{"prep", many, "known here: " + strings.Join(many[:20], ", ") + " and 10 more"},
 	} {
-		if got := didYouMean(c.name, c.known); got != c.wanted {
+		if got := wording.DidYouMean(c.name, c.known); got != c.wanted {
 			t.Errorf("%s: %s, wanted %s", c.name, got, c.wanted)
 		}
 	}
 }
 
 func TestLongValuesAreCutAndPrivateKeysNotShown(t *testing.T) {
-	if got := quote(strings.Repeat("ä", 100)); got != `"`+strings.Repeat("ä", 80)+`…"` {
+	if got := wording.Quote(strings.Repeat("ä", 100)); got != `"`+strings.Repeat("ä", 80)+`…"` {
 		t.Errorf("got %s, wanted 80 letters", got)
 	}
-	if got := quote("-----BEGIN RSA PRIVATE KEY-----\nMIIE"); strings.Contains(got, "MIIE") {
+	if got := wording.Quote("-----BEGIN RSA PRIVATE KEY-----\nMIIE"); strings.Contains(got, "MIIE") {
 		t.Errorf("a private key was shown: %s", got)
 	}
 }

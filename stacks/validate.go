@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+
+	"github.com/insight-icon/pulumi-icon/internal/wording"
 )
 
 // Complete is for programs that make a Config in Go: a copy of c with the defaults filled in and validated as Load does it. The error is
@@ -43,7 +45,7 @@ func (c *Config) validateAdministrators(p *collector) {
 func (c *Config) validateMaintenance(p *collector) {
 	p.networks("maintenance.to", c.Maintenance.To)
 	for i, port := range c.Maintenance.Ports {
-		path := item("maintenance.ports", i)
+		path := wording.Item("maintenance.ports", i)
 		p.between(path, port, 1, 65535)
 		if slices.Contains(c.Maintenance.Ports[:i], port) {
 			p.add(path, "is %d, which is in the list already", port)
@@ -57,7 +59,7 @@ var addressPattern = regexp.MustCompile(`^hx[0-9a-f]{40}$`)
 func (c *Config) validateImportedKeys(p *collector) {
 	holders := map[string]string{}
 	for _, host := range sortedKeys(c.ImportedKeys) {
-		path, address := under("importedKeys", host), c.ImportedKeys[host]
+		path, address := wording.Under("importedKeys", host), c.ImportedKeys[host]
 		p.matches(path, address, addressPattern, `a node's address: "hx" and 40 hexadecimal digits in lower case`)
 		if other, taken := holders[address]; taken && address != "" {
 			p.add(path, "is the same address as that of %s; two hosts never hold one node key: both would sign, which the network punishes",
@@ -65,7 +67,7 @@ func (c *Config) validateImportedKeys(p *collector) {
 		}
 		holders[address] = namespace + ":" + path
 		if p.readable("prep") && p.readable("citizens") && !slices.Contains(c.nodeHosts(), host) {
-			p.add(path, "names %s, which carries no node (%s)", quote(host), didYouMean(host, c.nodeHosts()))
+			p.add(path, "names %s, which carries no node (%s)", wording.Quote(host), wording.DidYouMean(host, c.nodeHosts()))
 		}
 	}
 	switch {

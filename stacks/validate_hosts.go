@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/insight-icon/pulumi-icon/internal/wording"
 )
 
 var (
@@ -39,18 +41,18 @@ func (c *Config) validateHosts(p *collector) {
 	}
 	once := &unique{collector: p, seen: map[string]string{}}
 	for _, name := range sortedKeys(h.Machines) {
-		path, m := under("hosts.machines", name), h.Machines[name]
+		path, m := wording.Under("hosts.machines", name), h.Machines[name]
 		p.matches(path, name, machinePattern, machineForm)
 		m.validate(p, path, once)
 		// What a machine has from icon:hosts is reported there.
 		if m.User != h.User {
-			p.matches(under(path, "user"), m.User, userPattern, userForm)
+			p.matches(wording.Under(path, "user"), m.User, userPattern, userForm)
 		}
 		if m.Port != h.Port {
-			p.between(under(path, "port"), m.Port, 1, 65535)
+			p.between(wording.Under(path, "port"), m.Port, 1, 65535)
 		}
 		if m.Bastion != h.Bastion {
-			m.Bastion.validate(p, under(path, "bastion"))
+			m.Bastion.validate(p, wording.Under(path, "bastion"))
 		}
 	}
 }
@@ -58,26 +60,27 @@ func (c *Config) validateHosts(p *collector) {
 func (m Machine) validate(p *collector, path string, once *unique) {
 	addressGood, addressOwn := false, true
 	if m.Address == "" {
-		p.missing(under(path, "address"), "the IPv4 address or the name where SSH reaches the machine")
-	} else if addressGood = p.hostAddress(under(path, "address"), m.Address); addressGood {
+		p.missing(wording.Under(path, "address"), "the IPv4 address or the name where SSH reaches the machine")
+	} else if addressGood = p.hostAddress(wording.Under(path, "address"), m.Address); addressGood {
 		door := fmt.Sprintf("%s port %d", strings.ToLower(m.Address), m.Port)
-		addressOwn = once.see(under(path, "address"), "SSH address", door, "two names for one machine?")
+		addressOwn = once.see(wording.Under(path, "address"), "SSH address", door, "two names for one machine?")
 	}
 	switch {
 	case m.PrivateAddress != "":
-		if address, ok := p.ipv4(under(path, "privateAddress"), m.PrivateAddress); ok && addressOwn {
-			once.see(under(path, "privateAddress"), "private address", address.String(), "the firewall could not tell the two apart")
+		if address, ok := p.ipv4(wording.Under(path, "privateAddress"), m.PrivateAddress); ok && addressOwn {
+			once.see(wording.Under(path, "privateAddress"), "private address", address.String(), "the firewall could not tell the two apart")
 		}
 	case addressGood:
-		p.missing(under(path, "privateAddress"), "the machine's IPv4 address among the hosts, since address is a name or a forwarded port")
+		p.missing(wording.Under(path, "privateAddress"),
+			"the machine's IPv4 address among the hosts, since address is a name or a forwarded port")
 	}
 	if m.PublicAddress != "" && m.PublicAddress != m.Address {
-		p.ipv4(under(path, "publicAddress"), m.PublicAddress)
+		p.ipv4(wording.Under(path, "publicAddress"), m.PublicAddress)
 	}
 	if m.HostKey == "" {
-		p.missing(under(path, "hostKey"), "the machine's SSH host key (on the machine: cat /etc/ssh/ssh_host_ed25519_key.pub)")
-	} else if key, ok := p.hostKey(under(path, "hostKey"), m.HostKey); ok {
-		once.see(under(path, "hostKey"), "host key", ssh.FingerprintSHA256(key),
+		p.missing(wording.Under(path, "hostKey"), "the machine's SSH host key (on the machine: cat /etc/ssh/ssh_host_ed25519_key.pub)")
+	} else if key, ok := p.hostKey(wording.Under(path, "hostKey"), m.HostKey); ok {
+		once.see(wording.Under(path, "hostKey"), "host key", ssh.FingerprintSHA256(key),
 			"whoever holds one machine could pass for the other; make new ones: rm /etc/ssh/ssh_host_*; ssh-keygen -A")
 	}
 }
@@ -103,24 +106,24 @@ func (b *Bastion) validate(p *collector, path string) {
 	if b == nil {
 		return
 	}
-	p.matches(under(path, "user"), b.User, userPattern, userForm)
-	p.between(under(path, "port"), b.Port, 1, 65535)
+	p.matches(wording.Under(path, "user"), b.User, userPattern, userForm)
+	p.between(wording.Under(path, "port"), b.Port, 1, 65535)
 	addressGood := false
 	if b.Address == "" {
-		p.missing(under(path, "address"), "the IPv4 address or the name where SSH reaches the bastion")
+		p.missing(wording.Under(path, "address"), "the IPv4 address or the name where SSH reaches the bastion")
 	} else {
-		addressGood = p.hostAddress(under(path, "address"), b.Address)
+		addressGood = p.hostAddress(wording.Under(path, "address"), b.Address)
 	}
 	switch {
 	case b.PrivateAddress != "":
-		p.ipv4(under(path, "privateAddress"), b.PrivateAddress)
+		p.ipv4(wording.Under(path, "privateAddress"), b.PrivateAddress)
 	case addressGood:
-		p.missing(under(path, "privateAddress"),
+		p.missing(wording.Under(path, "privateAddress"),
 			"the IPv4 address from which the bastion reaches the hosts, since address is a name or a forwarded port")
 	}
 	if b.HostKey == "" {
-		p.missing(under(path, "hostKey"), "the bastion's SSH host key (on the bastion: cat /etc/ssh/ssh_host_ed25519_key.pub)")
+		p.missing(wording.Under(path, "hostKey"), "the bastion's SSH host key (on the bastion: cat /etc/ssh/ssh_host_ed25519_key.pub)")
 	} else {
-		p.hostKey(under(path, "hostKey"), b.HostKey)
+		p.hostKey(wording.Under(path, "hostKey"), b.HostKey)
 	}
 }

@@ -2,6 +2,8 @@ package stacks
 
 import (
 	"regexp"
+
+	"github.com/insight-icon/pulumi-icon/internal/wording"
 )
 
 var (
@@ -24,7 +26,7 @@ func (c *Config) validateNetwork(p *collector) {
 		p.add("network.seeds", "names %d seeds; wanted at most %d (sentries relay each of them on a port of its own)", len(n.Seeds), maxSeeds)
 	}
 	for i, seed := range n.Seeds {
-		p.endpoint(item("network.seeds", i), seed)
+		p.endpoint(wording.Item("network.seeds", i), seed)
 	}
 	switch _, public := publicProfiles()[n.Profile]; {
 	case public:
@@ -40,7 +42,8 @@ func (n Network) refuseCustomKeys(p *collector) {
 		{"name", n.Name}, {"cid", n.CID}, {"nid", n.NID}, {"genesis", n.Genesis}, {"platform", n.Platform}, {"channel", n.Channel},
 	} {
 		if key.value != "" {
-			p.add(under("network", key.name), "is set, but the profile %s brings its own; leave it out, or set icon:network.profile to custom",
+			p.add(wording.Under("network",
+				key.name), "is set, but the profile %s brings its own; leave it out, or set icon:network.profile to custom",
 				n.Profile)
 		}
 	}

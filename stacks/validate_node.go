@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/insight-icon/pulumi-icon/internal/wording"
 )
 
 func (c *Config) validateNode(p *collector) {
@@ -65,9 +67,9 @@ func (c *Config) validateContainer(p *collector) {
 		p.missing("node.container.image", imageForm)
 	case !strings.Contains(container.Image, "@"):
 		p.add("node.container.image", "is %s, which can change under its name; wanted it pinned by digest: %s@sha256:…",
-			quote(container.Image), container.Image)
+			wording.Quote(container.Image), container.Image)
 	case !registryPattern.MatchString(container.Image):
-		p.add("node.container.image", "is %s, without a registry; wanted one in front, such as docker.io/", quote(container.Image))
+		p.add("node.container.image", "is %s, without a registry; wanted one in front, such as docker.io/", wording.Quote(container.Image))
 	default:
 		p.matches("node.container.image", container.Image, imagePattern, imageForm)
 	}
@@ -94,14 +96,14 @@ func validateConfigURL(p *collector, text string) {
 	address, err := url.Parse(text)
 	switch {
 	case err != nil || address.Host == "" || address.Scheme != "http" && address.Scheme != "https":
-		p.add(key, "is %s; wanted an address that begins with https:// or http://", quote(text))
+		p.add(key, "is %s; wanted an address that begins with https:// or http://", wording.Quote(text))
 	case address.User != nil:
 		p.add(key, "holds a user or password (not shown), which hosts would show to everyone; wanted an address without")
 	case address.RawQuery != "" || address.Fragment != "" || strings.HasSuffix(text, "/"):
 		p.add(key, "is %s; wanted an address without a query and without a slash at its end: the image appends /<service>/<file>",
-			quote(text))
+			wording.Quote(text))
 	case strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\"'`$\\", r) }):
-		p.add(key, "is %s; wanted an address without blanks, quotes, \"$\" and \"\\\"", quote(text))
+		p.add(key, "is %s; wanted an address without blanks, quotes, \"$\" and \"\\\"", wording.Quote(text))
 	}
 }
 
@@ -113,13 +115,13 @@ func validateDataDir(p *collector, dir string) {
 	const key = "node.dataDir"
 	switch {
 	case !dataDirPattern.MatchString(dir):
-		p.add(key, "is %s; wanted an absolute path of letters, digits, \".\", \"_\" and \"-\"", quote(dir))
+		p.add(key, "is %s; wanted an absolute path of letters, digits, \".\", \"_\" and \"-\"", wording.Quote(dir))
 	case path.Clean(dir) != dir:
-		p.add(key, "is %s; wanted the same directory in its plain form, %s", quote(dir), path.Clean(dir))
+		p.add(key, "is %s; wanted the same directory in its plain form, %s", wording.Quote(dir), path.Clean(dir))
 	case slices.Contains(systemDirs, dir):
-		p.add(key, "is %s, a directory of the system; wanted one of the node's own, such as /var/lib/icon-node", quote(dir))
+		p.add(key, "is %s, a directory of the system; wanted one of the node's own, such as /var/lib/icon-node", wording.Quote(dir))
 	case slices.Contains(systemTrees, "/"+strings.Split(dir, "/")[1]):
-		p.add(key, "is %s, inside a directory of the system; wanted one of the node's own, such as /var/lib/icon-node", quote(dir))
+		p.add(key, "is %s, inside a directory of the system; wanted one of the node's own, such as /var/lib/icon-node", wording.Quote(dir))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/insight-icon/pulumi-icon/internal/awsplan"
+	"github.com/insight-icon/pulumi-icon/internal/wording"
 )
 
 func (c *Config) validateRoles(p *collector) {
@@ -41,11 +42,14 @@ func (c *Config) validatePRep(p *collector) {
 			p.add("prep.egress", "contradicts icon:topology: a single node has no sentries to leave through; remove it")
 		}
 		if prep.Announce != "" {
-			_, port, ok := p.endpoint("prep.announce", prep.Announce)
+			host, port, ok := p.endpoint("prep.announce", prep.Announce)
 			if ok && port != p2pPort && c.Platform == PlatformAWS {
 				p.add("prep.announce", "announces port %d; wanted %d, where the P-Rep listens: on aws nothing forwards another", port, p2pPort)
 			}
-		} else if _, known := c.machine(prep.Host); known && p.readable(under("hosts.machines", prep.Host)) {
+			if ok {
+				c.validatePublic(p, "prep.announce", host)
+			}
+		} else if _, known := c.machine(prep.Host); known && p.readable(wording.Under("hosts.machines", prep.Host)) {
 			p.missing("prep.announce", "\"host:port\" under which validators reach the P-Rep, since its machine has no publicAddress")
 		}
 	case TopologySentryFronted:
@@ -80,7 +84,7 @@ func (c *Config) validateSentries(p *collector) {
 	case len(s.Hosts) == 0:
 		p.missing("sentries.hosts", "at least two machines' names")
 	case len(s.Hosts) == 1:
-		p.add("sentries.hosts", "names only %s; wanted at least two: one alone is a single point of failure", quote(s.Hosts[0]))
+		p.add("sentries.hosts", "names only %s; wanted at least two: one alone is a single point of failure", wording.Quote(s.Hosts[0]))
 	}
 	switch api := s.API != nil && *s.API; {
 	case api && c.Citizens == nil && p.readable("citizens"):
@@ -102,21 +106,41 @@ func (c *Config) validateAnnounced(p *collector, host string, port int) {
 	if port != p2pPort {
 		p.add(key, "announces port %d; wanted %d, where the sentries listen", port, p2pPort)
 	}
-	if address, err := netip.ParseAddr(host); err == nil && address.IsPrivate() && c.Platform == PlatformAWS {
-		p.add(key, "is the private address %s, which validators cannot reach; wanted a name that leads to the sentries", host)
-	}
+	c.validatePublic(p, key, host)
 	for _, name := range c.nodeHosts() {
 		m, known := c.machine(name)
 		if known && (strings.EqualFold(host, m.Address) || host == m.PrivateAddress || host == m.PublicAddress) {
-			p.add(key, "is an address of %s, which the sentries are to hide; wanted a name or address that leads to the sentries", quote(name))
+			p.add(key, "is an address of %s, which the sentries are to hide; wanted a name or address that leads to the sentries",
+				wording.Quote(name))
 		}
 	}
 	for _, name := range c.Sentries.Hosts {
 		if m, _ := c.machine(name); host == m.PrivateAddress && m.PublicAddress != m.PrivateAddress {
-			p.add(key, "is the private address of %s, which validators cannot reach; wanted a public one", quote(name))
+			p.add(key, "is the private address of %s, which validators cannot reach; wanted a public one", wording.Quote(name))
 		}
 	}
 }
+
+// validatePublic wants what validators anywhere can find and reach, where the machines are on a cloud. Machines that exist may be in a
+// network of their own, with all validators.
+func (c *Config) validatePublic(p *collector, key, host string) {
+	if c.Platform != PlatformAWS {
+		return
+	}
+	address, err := netip.ParseAddr(host)
+	switch {
+	case err != nil && !strings.Contains(host, "."):
+		p.add(key, "is %s, a name that only its own network knows; wanted one that validators can look up, such as prep.example.org",
+			wording.Quote(host))
+	case err == nil && (address.IsPrivate() || carrierRange.Contains(address)):
+		p.add(key, "is the private address %s, which validators cannot reach; wanted a name or a public address", host)
+	case err == nil && !address.IsGlobalUnicast():
+		p.add(key, "is %s, which is not an address that other hosts can reach; wanted a name or a public address", host)
+	}
+}
+
+// carrierRange is private, too: what providers and VPCs have between them and the internet (RFC 6598).
+var carrierRange = netip.MustParsePrefix("100.64.0.0/10")
 
 func (l Limits) validate(p *collector) {
 	// The unit's limit of open files is 524288; a connection through the proxy takes two, and a reload has two workers for a while.
@@ -133,7 +157,7 @@ func (l Limits) validate(p *collector) {
 		{"apiRequestsPerSource", l.APIRequestsPerSource},
 		{"apiBodyKiB", l.APIBodyKiB},
 	} {
-		p.between(under("sentries.limits", limit.name), limit.value, 1, most)
+		p.between(wording.Under("sentries.limits", limit.name), limit.value, 1, most)
 	}
 	if l.P2PPerSource >= l.P2PConnections {
 		p.add("sentries.limits.p2pPerSource", "is %d, so one address could take all of p2pConnections (%d); wanted less",
@@ -156,14 +180,17 @@ func (c *Config) validatePlaces(p *collector) {
 		switch {
 		case c.Platform == PlatformAWS && place.host == awsplan.Bastion:
 			p.add(place.path, "is \"bastion\", the name of the jump host that every AWS stack has; wanted another name")
+		case c.Platform == PlatformAWS && takenNames.MatchString(place.host):
+			p.add(place.path, "is %s, which a load balancer, certificate or NAT gateway of AWS stacks is named; wanted another name",
+				wording.Quote(place.host))
 		case c.Platform == PlatformAWS:
 			p.matches(place.path, place.host, machinePattern, machineForm)
 		case !known && c.Hosts != nil && len(c.Hosts.Machines) > 0:
 			p.add(place.path, "names %s, which is not in icon:hosts.machines (%s)",
-				quote(place.host), didYouMean(place.host, sortedKeys(c.Hosts.Machines)))
+				wording.Quote(place.host), wording.DidYouMean(place.host, sortedKeys(c.Hosts.Machines)))
 		}
 		if other, twice := taken[place.host]; twice {
-			p.add(place.path, "names %s, which %s uses already; each role wants a machine of its own", quote(place.host), at(other))
+			p.add(place.path, "names %s, which %s uses already; each role wants a machine of its own", wording.Quote(place.host), at(other))
 			continue
 		}
 		taken[place.host] = place.path
@@ -180,12 +207,12 @@ func (c *Config) places() []place {
 	}
 	if c.Citizens != nil {
 		for i, host := range c.Citizens.Hosts {
-			places = append(places, place{item("citizens.hosts", i), host})
+			places = append(places, place{wording.Item("citizens.hosts", i), host})
 		}
 	}
 	if sentries := c.wantedSentries(); sentries != nil {
 		for i, host := range sentries.Hosts {
-			places = append(places, place{item("sentries.hosts", i), host})
+			places = append(places, place{wording.Item("sentries.hosts", i), host})
 		}
 	}
 	return places

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/insight-icon/pulumi-icon/internal/wording"
 )
 
 // Rules for single values. Each reports what is wrong at path; those whose value is used further say whether it is good.
@@ -15,7 +17,7 @@ import (
 // oneOf wants text to be one of the known values.
 func (c *collector) oneOf(path, text string, known ...string) {
 	if !slices.Contains(known, text) {
-		c.add(path, "is %s; wanted one of: %s", quote(text), strings.Join(known, ", "))
+		c.add(path, "is %s; wanted one of: %s", wording.Quote(text), strings.Join(known, ", "))
 	}
 }
 
@@ -38,7 +40,7 @@ func (c *collector) between(path string, n, least, most int) {
 // matches wants text to have the pattern's form.
 func (c *collector) matches(path, text string, pattern *regexp.Regexp, wanted string) {
 	if !pattern.MatchString(text) {
-		c.add(path, "is %s; wanted %s", quote(text), wanted)
+		c.add(path, "is %s; wanted %s", wording.Quote(text), wanted)
 	}
 }
 
@@ -49,11 +51,11 @@ func (c *collector) network(path, text string) (netip.Prefix, bool) {
 	case err != nil && validIPv4(text):
 		c.add(path, "is the single address %s; wanted a network: write %s/32", text, text)
 	case err != nil:
-		c.add(path, "is %s; wanted an IPv4 network such as 203.0.113.0/24", quote(text))
+		c.add(path, "is %s; wanted an IPv4 network such as 203.0.113.0/24", wording.Quote(text))
 	case !prefix.Addr().Is4():
-		c.add(path, "is %s; IPv6 is not served: goloop speaks IPv4 only", quote(text))
+		c.add(path, "is %s; IPv6 is not served: goloop speaks IPv4 only", wording.Quote(text))
 	case prefix.Masked() != prefix:
-		c.add(path, "is %s, an address inside a network; the network is %s", quote(text), prefix.Masked())
+		c.add(path, "is %s, an address inside a network; the network is %s", wording.Quote(text), prefix.Masked())
 	default:
 		return prefix, true
 	}
@@ -64,9 +66,9 @@ func (c *collector) network(path, text string) (netip.Prefix, bool) {
 func (c *collector) networks(path string, list []string) {
 	good := []netip.Prefix{}
 	for i, text := range list {
-		prefix, ok := c.network(item(path, i), text)
+		prefix, ok := c.network(wording.Item(path, i), text)
 		if ok && slices.Contains(good, prefix) {
-			c.add(item(path, i), "is %s, which is in the list already", quote(text))
+			c.add(wording.Item(path, i), "is %s, which is in the list already", wording.Quote(text))
 		}
 		if ok {
 			good = append(good, prefix)
@@ -82,9 +84,9 @@ func (c *collector) closedNetworks(path string, list []string, why string) {
 		switch {
 		case err != nil || !prefix.Addr().Is4():
 		case prefix.Bits() == 0:
-			c.add(item(path, i), "is %s, the whole internet: %s; name the networks that need it", quote(text), why)
+			c.add(wording.Item(path, i), "is %s, the whole internet: %s; name the networks that need it", wording.Quote(text), why)
 		case prefix.Bits() < widest:
-			c.add(item(path, i), "is %s, wider than /%d: %s; name the networks that need it", quote(text), widest, why)
+			c.add(wording.Item(path, i), "is %s, wider than /%d: %s; name the networks that need it", wording.Quote(text), widest, why)
 		}
 	}
 	c.networks(path, list)
@@ -95,7 +97,7 @@ func (c *collector) ipv4(path, text string) (netip.Addr, bool) {
 	address, err := netip.ParseAddr(text)
 	switch {
 	case err != nil:
-		c.add(path, "is %s; wanted an IPv4 address", quote(text))
+		c.add(path, "is %s; wanted an IPv4 address", wording.Quote(text))
 	case !address.Is4():
 		c.add(path, "is the IPv6 address %s; wanted IPv4: goloop speaks IPv4 only", text)
 	case !assignable(address) || address.IsLoopback():
@@ -131,9 +133,9 @@ func (c *collector) hostAddress(path, text string) bool {
 	case err == nil:
 		return true
 	case hasPort && host != "":
-		c.add(path, "is %s; wanted %s alone: the port has its own key, port", quote(text), quote(host))
+		c.add(path, "is %s; wanted %s alone: the port has its own key, port", wording.Quote(text), wording.Quote(host))
 	case len(text) > 253 || !hostNamePattern.MatchString(text):
-		c.add(path, "is %s; wanted an IPv4 address or a host name", quote(text))
+		c.add(path, "is %s; wanted an IPv4 address or a host name", wording.Quote(text))
 	default:
 		return true
 	}
@@ -148,15 +150,15 @@ func (c *collector) endpoint(path, text string) (host string, port int, ok bool)
 	port, portErr := strconv.Atoi(portText)
 	switch {
 	case strings.Count(text, ":") > 1:
-		c.add(path, "is %s; wanted host:port with an IPv4 address or a name: goloop speaks IPv4 only", quote(text))
+		c.add(path, "is %s; wanted host:port with an IPv4 address or a name: goloop speaks IPv4 only", wording.Quote(text))
 	case portText == "":
-		c.add(path, "is %s, without a port; wanted host:port, for instance %s", quote(text), quote(host+":7100"))
+		c.add(path, "is %s, without a port; wanted host:port, for instance %s", wording.Quote(text), wording.Quote(host+":7100"))
 	case !named && err != nil:
-		c.add(path, "is %s; wanted host:port with an IPv4 address or a host name", quote(text))
+		c.add(path, "is %s; wanted host:port with an IPv4 address or a host name", wording.Quote(text))
 	case err == nil && !assignable(address):
-		c.add(path, "is %s, whose address no host can have", quote(text))
+		c.add(path, "is %s, whose address no host can have", wording.Quote(text))
 	case portErr != nil || port < 1 || port > 65535:
-		c.add(path, "is %s; wanted a port from 1 to 65535 after the colon", quote(text))
+		c.add(path, "is %s; wanted a port from 1 to 65535 after the colon", wording.Quote(text))
 	default:
 		return host, port, true
 	}
@@ -171,9 +173,10 @@ func (c *collector) hostKey(path, text string) (ssh.PublicKey, bool) {
 	case strings.Contains(text, "PRIVATE KEY"):
 		c.add(path, "is a private key (not shown); wanted the public half, \"ssh-ed25519 AAAA…\"")
 	case len(words) > 1 && !isKeyType(words[0]) && isKeyType(words[1]):
-		c.add(path, "is a known_hosts line; cut its first word, the host: wanted %s and what follows it", quote(words[1]))
+		c.add(path, "is a known_hosts line; cut its first word, the host: wanted %s and what follows it", wording.Quote(words[1]))
 	case err != nil || len(options) > 0:
-		c.add(path, "is %s; wanted one SSH host key, \"ssh-ed25519 AAAA…\" (on the host: cat /etc/ssh/ssh_host_ed25519_key.pub)", quote(text))
+		c.add(path, "is %s; wanted one SSH host key, \"ssh-ed25519 AAAA…\" (on the host: cat /etc/ssh/ssh_host_ed25519_key.pub)",
+			wording.Quote(text))
 	case strings.Count(strings.TrimSpace(text), "\n") > 0:
 		c.add(path, "is several lines; wanted one SSH host key, best the ssh-ed25519 one")
 	case !slices.Contains(hostKeyTypes, key.Type()):

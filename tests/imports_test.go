@@ -27,7 +27,7 @@ const module = "github.com/insight-icon/pulumi-icon/"
 // all below it, and is used where no closer one is given. .golangci.yml says the same to the linter.
 var mayImport = map[string][]string{
 	".":                    {"topologies"},
-	"stacks":               {"internal/awsplan", "internal/cost"},
+	"stacks":               {"internal/awsplan", "internal/cost", "internal/wording"},
 	"topologies":           {"stacks", "components", "components/", "hardening", "internal/"},
 	"topologies/cmd/":      {"stacks", "topologies"},
 	"components":           {"components/platform", "hardening", "internal/"},
@@ -38,7 +38,7 @@ var mayImport = map[string][]string{
 	"hardening":                     {},
 	"internal/":                     {"internal/goloop"},
 	"internal/remote":               {},
-	"internal/awsplan":              {"internal/cost"},
+	"internal/awsplan":              {"internal/cost", "internal/wording"},
 	"docs/":                         {"stacks", "topologies", "tests/"},
 	"sandbox":                       {"sandbox/"},
 	"sandbox/":                      {"sandbox", "sandbox/"},

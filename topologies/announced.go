@@ -50,6 +50,20 @@ func announcedWarning(ctx context.Context, announce string, addresses []string, 
 		name, strings.Join(got, ", "), strings.Join(wanted, ", "), consequence)
 }
 
+// strayWarning says that an announced address is none of those that the platform made for the sentries, "" for nothing: the same
+// consequence, where there is no name that could be published later.
+func strayWarning(announce string, addresses []string) string {
+	host, _, err := net.SplitHostPort(announce)
+	if err != nil || slices.Contains(addresses, host) {
+		return ""
+	}
+	if _, err := netip.ParseAddr(host); err != nil {
+		return ""
+	}
+	return fmt.Sprintf("icon:sentries.announce: %s is not an address of the sentries, which are at %s. Announce a name, or one of these: "+
+		"other validators can't reach the P-Rep, and it misses its blocks", host, strings.Join(sorted(addresses), ", "))
+}
+
 func publicAddresses(c *stacks.Config) []string {
 	var all []string
 	for _, host := range c.Sentries.Hosts {

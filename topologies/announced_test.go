@@ -37,3 +37,16 @@ func TestAnAnnouncedNameThatLeadsElsewhereIsWarnedOf(t *testing.T) {
 		}
 	}
 }
+
+func TestAnAnnouncedAddressThatIsNoSentrysIsWarnedOf(t *testing.T) {
+	made := []string{"198.51.100.2", "198.51.100.1"}
+	for announce, want := range map[string]string{
+		"198.51.100.1:7100":     "",
+		"prep.example.org:7100": "", // a name is looked up
+		"192.0.2.9:7100":        "192.0.2.9 is not an address of the sentries, which are at 198.51.100.1, 198.51.100.2",
+	} {
+		if got := strayWarning(announce, made); (want == "") != (got == "") || !strings.Contains(got, want) {
+			t.Errorf("%s: %q, wanted %q", announce, got, want)
+		}
+	}
+}

@@ -26,6 +26,8 @@ type Outputs struct {
 	SentryAddresses pulumi.StringArrayOutput
 	// API is where a cloud's load balancer publishes the citizens' API, "https://…". Unset without one.
 	API pulumi.StringOutput
+	// APIBalancer is the load balancer's own name, to which the API's must lead (a CNAME record). Unset where the stack makes the record.
+	APIBalancer pulumi.StringOutput
 	// Bastion is the address that SSH goes through. Unset where the platform makes none.
 	Bastion pulumi.StringOutput
 }
@@ -76,6 +78,9 @@ func (d *deployment) makeFront(on *aws.AWS) error {
 		return err
 	}
 	d.outputs.API = f.API
+	if f.ALB != nil {
+		d.outputs.APIBalancer = f.ALB.DnsName
+	}
 	if d.plan.Sentries != nil {
 		d.outputs.SentryAddresses = f.Addresses
 	}

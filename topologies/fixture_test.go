@@ -52,6 +52,16 @@ func testKey(tb testing.TB) string {
 	return string(pem.EncodeToMemory(block))
 }
 
+// publicKey is the public half of testKey.
+func publicKey(tb testing.TB) string {
+	tb.Helper()
+	signer, err := ssh.ParsePrivateKey([]byte(testKey(tb)))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(signer.PublicKey())))
+}
+
 // machines gives each host a private and a public address of its own.
 func machines(names ...string) *stacks.Hosts {
 	h := &stacks.Hosts{Machines: map[string]stacks.Machine{}}

@@ -104,6 +104,9 @@ func (p *Plan) String() string {
 		}
 		fmt.Fprintf(&b, "  %s -> %s %s/%s: %s\n", e.From, e.To, e.Protocol, strings.Join(ports, ","), why)
 	}
+	if p.design != nil {
+		p.writeQuotas(&b)
+	}
 	if p.Cost != nil {
 		fmt.Fprintf(&b, "\n%s", p.Cost)
 	}
@@ -117,6 +120,20 @@ func (p *Plan) writeSSH(b *strings.Builder) {
 		fmt.Fprintf(b, "  %s -> every other host tcp/ssh: administrators\n", to)
 	}
 	fmt.Fprintf(b, "  %s -> %s tcp/ssh: administrators\n", strings.Join(p.Administrators, " "), to)
+}
+
+// writeQuotas says what the account must be allowed. That of elastic addresses was checked; that of processors differs from account to
+// account.
+func (p *Plan) writeQuotas(b *strings.Builder) {
+	d := p.design
+	least := ""
+	vCPUs, exactly := d.VCPUs()
+	if !exactly {
+		least = "more than "
+	}
+	fmt.Fprintf(b, "\nquotas of the account in %s (AWS: Service Quotas, EC2)\n", d.Settings.Region)
+	fmt.Fprintf(b, "  elastic addresses: %d of %d\n", len(d.ElasticIPs), d.Settings.ElasticIPQuota)
+	fmt.Fprintf(b, "  vCPUs of on-demand standard instances: %s%d; not checked, and 5 in a new account\n", least, vCPUs)
 }
 
 func (p *Plan) detail(host string) string {

@@ -28,7 +28,12 @@ func Run(ctx *pulumi.Context) error {
 		return err
 	}
 	if c.Sentries != nil && c.AWS != nil && c.AWS.Front.HostedZone == "" {
-		out.SentryAddresses.ApplyT(func(addresses []string) (bool, error) { return true, warnOfAnnounced(ctx, c, addresses) })
+		out.SentryAddresses.ApplyT(func(addresses []string) (bool, error) {
+			if warning := strayWarning(c.Sentries.Announce, addresses); warning != "" {
+				return true, ctx.Log.Warn(warning, nil)
+			}
+			return true, warnOfAnnounced(ctx, c, addresses)
+		})
 	}
 	out.export(ctx, plan)
 	return nil
@@ -62,6 +67,9 @@ func (o *Outputs) export(ctx *pulumi.Context, p *Plan) {
 	}
 	if p.fronted(frontALB) {
 		ctx.Export("api", o.API)
+		if p.design.Settings.API.HostedZone == "" {
+			ctx.Export("apiBalancer", o.APIBalancer)
+		}
 	}
 	if len(p.hostsOf(platform.Bastion)) > 0 {
 		ctx.Export("bastion", o.Bastion)

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
-	"golang.org/x/crypto/ssh"
 
 	"github.com/insight-icon/pulumi-icon/components/platform/aws/front"
 	"github.com/insight-icon/pulumi-icon/stacks"
@@ -64,11 +63,7 @@ func shippedStack(tb testing.TB, name string, changes ...string) *stacks.Config 
 	if err != nil {
 		tb.Fatal(err)
 	}
-	signer, err := ssh.ParsePrivateKey([]byte(testKey(tb)))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	c.AWS.AdministratorKeys = []string{strings.TrimSpace(string(ssh.MarshalAuthorizedKey(signer.PublicKey())))}
+	c.AWS.AdministratorKeys = []string{publicKey(tb)}
 	return c
 }
 
@@ -113,7 +108,8 @@ func TestShippedStacksKeepEveryPolicy(t *testing.T) {
 	}
 }
 
-// The tables in testdata/aws are the whole of who can open a connection to what.
+// The tables in testdata/aws are the whole of who can open a connection to what. A difference is told with its way in words; -update writes
+// the tables anew.
 func TestShippedStacksAreReachableAsReviewedAndNotOtherwise(t *testing.T) {
 	for name, c := range shipped(t) {
 		t.Run(name, func(t *testing.T) {
@@ -121,7 +117,13 @@ func TestShippedStacksAreReachableAsReviewedAndNotOtherwise(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden.Check(t, filepath.Join("aws", name+"-reach.txt"), r.Table())
+			file := filepath.Join("aws", name+"-reach.txt")
+			for _, difference := range reach.Compare(golden.Wanted(t, file, r.Table()), r) {
+				t.Error(difference)
+			}
+			if !t.Failed() {
+				golden.Check(t, file, r.Table()) // the same connections, written as they were reviewed
+			}
 		})
 	}
 }

@@ -133,6 +133,8 @@ type Host struct {
 	// Address is where SSH reaches it, PrivateAddress where other hosts of the plan reach it, and PublicAddress where the internet
 	// reaches it if it serves the internet.
 	Address, PrivateAddress, PublicAddress pulumi.StringOutput
+	// SSHFrom is where its SSH connections to hosts behind it come from.
+	SSHFrom pulumi.StringOutput
 	// Session is its chain of steps.
 	Session *remote.Session
 	// Zone, OS ("debian-12") and Arch ("amd64", "arm64") are known at plan time where the platform makes the machine; else empty.
@@ -150,7 +152,11 @@ type HostArgs struct {
 	Spec                                   HostSpec
 	Address, PrivateAddress, PublicAddress pulumi.StringInput
 	Login                                  remote.Login
-	// DeletedWith is the machine's own resource, nil for machines that exist anyway.
+	// SSHFrom, of a bastion, is the network (CIDR) that its connections to hosts behind it come from. Default: PrivateAddress. Where a new
+	// machine has another address it must be wide enough for that: the firewalls of the hosts behind would lock the new bastion out, and
+	// nothing else reaches them.
+	SSHFrom pulumi.StringInput
+	// DeletedWith is the machine's own resource, nil for machines that exist anyway. See remote.SessionArgs.
 	DeletedWith pulumi.Resource
 	// Zone, OS, Arch, DataDevice, DataRestored and DataGiB as in Host.
 	Zone, OS, Arch string
@@ -178,6 +184,10 @@ func NewHost(ctx *pulumi.Context, name string, args *HostArgs, opts ...pulumi.Re
 	h.Address = args.Address.ToStringOutput()
 	h.PrivateAddress = args.PrivateAddress.ToStringOutput()
 	h.PublicAddress = args.PublicAddress.ToStringOutput()
+	h.SSHFrom = h.PrivateAddress
+	if args.SSHFrom != nil {
+		h.SSHFrom = args.SSHFrom.ToStringOutput()
+	}
 	return h, ctx.RegisterResourceOutputs(h, pulumi.Map{
 		"name": pulumi.String(args.Spec.Name), "address": h.Address, "privateAddress": h.PrivateAddress, "publicAddress": h.PublicAddress,
 	})

@@ -1,8 +1,8 @@
 // A P-Rep on AWS that the internet reaches directly, in a Pulumi program of one's own: its network, its machine and the node, and nothing
 // that it does not use. Whoever imports this much compiles no load balancers, no DNS and no other cloud.
 //
-// Put your own values in place of the example's and run `pulumi up` here. It needs AWS credentials for the region, and the SSH agent with
-// the private half of the administrator's key.
+// Put your own values in place of the example's and run `pulumi up` here. It needs AWS credentials, and the SSH agent with the private
+// half of the administrator's key.
 package main
 
 import (
@@ -42,6 +42,11 @@ func edges() []platform.Edge {
 }
 
 func deploy(ctx *pulumi.Context) error {
+	// A provider for the region of the settings, whatever the environment's is.
+	provider, err := aws.NewProvider(ctx, "aws", cloud.Settings)
+	if err != nil {
+		return err
+	}
 	network, err := components.NewNetwork(ctx, "network", &components.NetworkArgs{
 		Platform:       aws.New(cloud),
 		Administrators: []string{"203.0.113.0/24"},
@@ -53,7 +58,7 @@ func deploy(ctx *pulumi.Context) error {
 			},
 			{Name: "bastion", Role: platform.Bastion},
 		},
-	})
+	}, pulumi.Providers(provider))
 	if err != nil {
 		return err
 	}
@@ -70,6 +75,7 @@ func deploy(ctx *pulumi.Context) error {
 	}
 	ctx.Export("nodeAddress", node.Address)
 	ctx.Export("announce", node.Announce)
+	ctx.Export("bastion", network.Hosts["bastion"].PublicAddress)
 	return nil
 }
 

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"slices"
+
+	"github.com/insight-icon/pulumi-icon/internal/wording"
 )
 
 // The VPC's range is cut into 64 equal places: 8 tiers with 8 zones each. A subnet's place follows from its tier and its zone's letter
@@ -67,11 +69,11 @@ func (c *collector) network(key, text string) (netip.Prefix, bool) {
 	prefix, err := netip.ParsePrefix(text)
 	switch {
 	case err != nil:
-		c.add(key, "is %s; wanted an IPv4 network such as 10.20.0.0/16", quote(text))
+		c.add(key, "is %s; wanted an IPv4 network such as 10.20.0.0/16", wording.Quote(text))
 	case !prefix.Addr().Is4():
-		c.add(key, "is %s; IPv6 is not served: goloop speaks IPv4 only", quote(text))
+		c.add(key, "is %s; IPv6 is not served: goloop speaks IPv4 only", wording.Quote(text))
 	case prefix.Masked() != prefix:
-		c.add(key, "is %s, an address inside a network; the network is %s", quote(text), prefix.Masked())
+		c.add(key, "is %s, an address inside a network; the network is %s", wording.Quote(text), prefix.Masked())
 	default:
 		return prefix, true
 	}
@@ -116,13 +118,14 @@ func (c *collector) clear(key string, vpc netip.Prefix, v VPC, administrators []
 	}
 	seen := map[netip.Prefix]bool{}
 	for i, text := range v.Peers {
-		peer, ok := c.network(item("vpc.peers", i), text)
+		peer, ok := c.network(wording.Item("vpc.peers", i), text)
 		switch {
 		case !ok:
 		case seen[peer]:
-			c.add(item("vpc.peers", i), "is %s, which is in the list already", peer)
+			c.add(wording.Item("vpc.peers", i), "is %s, which is in the list already", peer)
 		case peer.Overlaps(vpc):
-			c.add(item("vpc.peers", i), "is %s, which overlaps icon:aws.vpc.cidr, %s: no route can lead to both; wanted another there", peer, vpc)
+			c.add(wording.Item("vpc.peers", i), "is %s, which overlaps icon:aws.vpc.cidr, %s: no route can lead to both; wanted another there",
+				peer, vpc)
 		}
 		seen[peer] = ok
 	}

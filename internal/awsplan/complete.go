@@ -10,16 +10,17 @@ import (
 // completion is the work on one stack's settings.
 type completion struct {
 	collector
-	// s has its defaults filled in; its Zones are the sound ones only.
-	s    Settings
-	need Need
-	vpc  netip.Prefix
+	// s has its defaults filled in; its Zones are the sound ones only, and listed those that were written.
+	s      Settings
+	listed []string
+	need   Need
+	vpc    netip.Prefix
 }
 
 // Complete fills in the defaults of s, checks it against n and returns what will be made, with every mistake found, sorted by key. The
 // design is never nil; with problems it holds what could be told all the same. s is not changed.
 func (s Settings) Complete(n Need) (*Design, []Problem) {
-	c := &completion{s: s.withDefaults(n), need: n}
+	c := &completion{s: s.withDefaults(n), listed: s.Zones, need: n}
 	c.place()
 	c.access()
 	c.s.VPC = c.s.VPC.withDefaults()
@@ -97,7 +98,10 @@ func (c *completion) place() {
 	}
 	known, ok := c.region(c.s.Region)
 	if !ok {
-		// What a zone is cannot be told without its region.
+		// What a zone is cannot be told without its region; that none is named can.
+		if len(c.listed) == 0 {
+			c.zones(c.s.Region, known, nil, c.need.has(Sentry))
+		}
 		c.s.Region, c.s.Zones = "", nil
 		return
 	}

@@ -142,7 +142,7 @@ func TestAllProblemsComeAtOnceSortedAndWithADesign(t *testing.T) {
 }
 
 func TestAnEmptySettingIsRefusedWithoutAPanic(t *testing.T) {
-	if _, problems := (Settings{}).Complete(Need{}); len(problems) != 2 {
+	if _, problems := (Settings{}).Complete(Need{}); len(problems) != 3 {
 		t.Errorf("problems %v", problems)
 	}
 }

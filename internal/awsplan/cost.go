@@ -133,6 +133,12 @@ func (d *Design) notes(p *prices, region string) string {
 	if len(p.unread) > 0 {
 		notes = append(notes, "Prices for which no source was found: "+strings.Join(p.unread, ", ")+".")
 	}
+	notes = append(notes, "Besides: "+strings.Join(d.besides(p), ", ")+". Free tiers are not deducted.")
+	return strings.Join(notes, "\n")
+}
+
+// besides are what depends on use, or is the operator's already, with its price.
+func (d *Design) besides(p *prices) []string {
 	besides := []string{"traffic to the internet and between zones"}
 	if len(d.NATZones) > 0 {
 		besides = append(besides, "what NAT gateways carry ("+p.text("nat-traffic")+")")
@@ -143,16 +149,20 @@ func (d *Design) notes(p *prices, region string) string {
 	if a := d.Settings.API; a != nil {
 		besides = append(besides, "load of the application load balancer ("+p.text("alb-capacity")+")")
 		if !a.WithoutWAF {
-			besides = append(besides, "requests that the WAF sees ("+p.text("waf-requests")+")")
+			besides = append(besides, "requests that the WAF sees ("+p.text("waf-requests")+")", "its log of what it blocks ("+p.text("logs")+")")
 		}
 	}
-	besides = append(besides, "flow logs ("+p.text("logs")+")")
-	if d.Settings.Front.Kind == FrontNLB || d.Settings.API != nil {
+	if d.Settings.Front.HostedZone != "" || d.Settings.API != nil && d.Settings.API.HostedZone != "" {
+		besides = append(besides, "the hosted zone ("+p.text("dns-zone")+")")
+	}
+	if d.Settings.VPC.Existing == nil {
+		besides = append(besides, "flow logs ("+p.text("logs")+", and "+p.text("log-storage")+")")
+	}
+	if d.Settings.API != nil { // a network load balancer's are empty without TLS
 		besides = append(besides, "access logs ("+p.text("s3")+")")
 	}
 	if !d.Settings.Snapshots.Off {
 		besides = append(besides, "what changes between snapshots ("+p.text("snapshot")+")")
 	}
-	notes = append(notes, "Besides: "+strings.Join(besides, ", ")+". Free tiers are not deducted.")
-	return strings.Join(notes, "\n")
+	return besides
 }

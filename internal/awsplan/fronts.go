@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/insight-icon/pulumi-icon/internal/wording"
 )
 
 // Limits of AWS WAF's rate-based rules: requests of one address in the window.
@@ -50,8 +52,8 @@ func (c *completion) api() {
 	case a.Name == "":
 		c.missing("api.name", `the API's host name, such as "api.example.org"`)
 	case len(a.Name) > 253 || !hostNamePattern.MatchString(a.Name):
-		c.add("api.name", "is %s; wanted a host name in small letters, such as api.example.org", quote(a.Name))
-	case a.Name == host:
+		c.add("api.name", "is %s; wanted a host name in small letters, such as api.example.org", wording.Quote(a.Name))
+	case strings.EqualFold(a.Name, host):
 		c.add("api.name", "is %s, the name that the sentries are announced as; wanted another: they are not at the same addresses", a.Name)
 	}
 	if a.HostedZone == "" && a.Certificate == "" {
@@ -69,7 +71,7 @@ func (c *completion) api() {
 	case a.RequestsPerSource != 0:
 		c.add("api.requestsPerSource", "is set, but icon:aws.api.withoutWAF leaves out what would count; remove one of them")
 	}
-	if len(c.s.Zones) == 1 {
+	if len(c.listed) == 1 {
 		c.add("api", "is set, but icon:aws.zones lists one zone; wanted two or more: AWS makes application load balancers in no fewer")
 	}
 	if c.vpc.IsValid() && c.s.VPC.Existing == nil && c.vpc.Bits() > narrowestForALB {
@@ -86,7 +88,7 @@ func (c *completion) existing(hosts []HostDesign) {
 	}
 	const key = "vpc.existing"
 	if c.s.VPC.NAT != "" {
-		c.add("vpc.nat", "is %s, but the network is the operator's, and so are its gateways; remove it", quote(c.s.VPC.NAT))
+		c.add("vpc.nat", "is %s, but the network is the operator's, and so are its gateways; remove it", wording.Quote(c.s.VPC.NAT))
 	}
 	if e.ID == "" {
 		c.missing(key+".id", `the VPC, "vpc-…"`)
@@ -105,8 +107,8 @@ func (c *completion) existing(hosts []HostDesign) {
 func (c *completion) subnets(key string, byZone, used map[string]string) map[string]string {
 	mine := map[string]string{}
 	for _, zone := range slices.Sorted(maps.Keys(byZone)) {
-		path, id := under(key, zone), byZone[zone]
-		if len(c.s.Zones) > 0 && !slices.Contains(c.s.Zones, zone) {
+		path, id := wording.Under(key, zone), byZone[zone]
+		if len(c.s.Zones) > 0 && !slices.Contains(c.listed, zone) {
 			c.add(path, "is for a zone that is not in icon:aws.zones: %s", strings.Join(c.s.Zones, ", "))
 		}
 		other := used[id]
@@ -116,7 +118,7 @@ func (c *completion) subnets(key string, byZone, used map[string]string) map[str
 		switch {
 		case !c.matches(path, id, subnetPattern, `a subnet, "subnet-" and 8 or 17 hexadecimal digits`):
 		case other != "":
-			c.add(path, "is %s, which is icon:aws.%s already; wanted a subnet of its own", quote(id), other)
+			c.add(path, "is %s, which is icon:aws.%s already; wanted a subnet of its own", wording.Quote(id), other)
 		default:
 			mine[id] = path
 		}
@@ -129,7 +131,7 @@ func (c *completion) subnetsInUse(key string, e *ExistingVPC, hosts []HostDesign
 	lacking := map[string][]string{}
 	note := func(tier, zone, what string, have map[string]string) {
 		if _, ok := have[zone]; zone != "" && !ok {
-			path := under(key+"."+tier, zone)
+			path := wording.Under(key+"."+tier, zone)
 			lacking[path] = append(lacking[path], what)
 		}
 	}
@@ -157,13 +159,13 @@ func (c *completion) balancerRanges(key string, e *ExistingVPC) {
 	}
 	for i, text := range e.BalancerCIDRs {
 		var prefix netip.Prefix
-		prefix, ok := c.network(item(key, i), text)
+		prefix, ok := c.network(wording.Item(key, i), text)
 		switch {
 		case !ok:
 		case c.vpc.IsValid() && !inside(prefix, c.vpc):
-			c.add(item(key, i), "is %s, which is not in icon:aws.vpc.cidr, %s", prefix, c.vpc)
+			c.add(wording.Item(key, i), "is %s, which is not in icon:aws.vpc.cidr, %s", prefix, c.vpc)
 		case slices.Contains(e.BalancerCIDRs[:i], text):
-			c.add(item(key, i), "is %s, which is in the list already", prefix)
+			c.add(wording.Item(key, i), "is %s, which is in the list already", prefix)
 		}
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/insight-icon/pulumi-icon/internal/wording"
 )
 
 // Limits of gp3 volumes: those of AWS since September 2025, but for the throughput, whose limit of 2,000 MiB/s the AWS provider that this
@@ -51,7 +53,7 @@ func (c *completion) machines() []HostDesign {
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.s.Machines)) {
 		if !slices.Contains(names, name) {
-			c.add(under("machines", name), "is the machine of no host of this stack; %s", didYouMean(name, names))
+			c.add(wording.Under("machines", name), "is the machine of no host of this stack; %s", wording.DidYouMean(name, names))
 		}
 	}
 	var designs []HostDesign
@@ -63,7 +65,7 @@ func (c *completion) machines() []HostDesign {
 }
 
 func (c *completion) machine(h Host) HostDesign {
-	key, m := under("machines", h.Name), c.s.Machines[h.Name]
+	key, m := wording.Under("machines", h.Name), c.s.Machines[h.Name]
 	if h.Role == Sentry && c.s.Front.Kind == FrontNLB {
 		h.Exposed = false
 	}
@@ -94,8 +96,10 @@ func (c *completion) zoneOf(key, wanted string) string {
 		return c.s.Zones[0]
 	case wanted == "" && len(c.s.Zones) > 1:
 		c.add(key, "is missing; wanted one of: %s (a default that followed the list would move machines when the list grows)", list)
+	case slices.Contains(c.listed, wanted) && !slices.Contains(c.s.Zones, wanted):
+		return "" // what is wrong with the zone is told where it is listed
 	case wanted != "" && len(c.s.Zones) > 0 && !slices.Contains(c.s.Zones, wanted):
-		c.add(key, "is %s, which is not in icon:aws.zones; wanted one of: %s", quote(wanted), list)
+		c.add(key, "is %s, which is not in icon:aws.zones; wanted one of: %s", wording.Quote(wanted), list)
 	default:
 		return wanted
 	}
@@ -110,6 +114,11 @@ func (c *completion) volume(key string, m Machine, h Host) *Volume {
 	// A volume of the operator's size may be too small for the default speed.
 	v.IOPS = cmp.Or(m.DataIOPS, min(iops, max(leastIOPS, v.GB*iopsPerGB)))
 	v.Throughput = cmp.Or(m.DataThroughput, min(throughput, max(leastThroughput, v.IOPS/iopsPerThroughput)))
+	if least > mostGB {
+		c.add(key, "needs a chain-data volume of %d GiB for the file system of %d GB that icon:node.minDiskGB asks for; wanted at most %d GiB, "+
+			"AWS's largest", least, h.MinDiskGB, mostGB)
+		return v
+	}
 	sized := c.between(key+".dataGB", v.GB, 1, mostGB)
 	if sized && v.GB < least {
 		c.add(key+".dataGB", "is %d; wanted at least %d GiB, since %s needs a file system of %d GB (icon:node.minDiskGB)", v.GB, least, h.Name,
@@ -142,7 +151,7 @@ func (c *completion) noVolume(key string, m Machine, h Host) {
 		{"restoreFrom", m.RestoreFrom != ""},
 	} {
 		if s.set {
-			c.add(under(key, s.name), "is set, but %s is a %s, which has no chain data; remove it", h.Name, h.Role)
+			c.add(wording.Under(key, s.name), "is set, but %s is a %s, which has no chain data; remove it", h.Name, h.Role)
 		}
 	}
 }

@@ -85,9 +85,13 @@ func (p *prices) of(item, kind string) price {
 	return found
 }
 
-// text is a price in words, "0.006 per NLCU-hour".
+// text is a price in words, "0.006 per NLCU-hour"; "about" says that it was found in no source.
 func (p *prices) text(item string) string {
 	found := p.items[item]
 	unit := strings.Replace(strings.Replace(found.unit, "-hours", "-hour", 1), "-months", "-month", 1)
-	return fmt.Sprintf("%s per %s", strconv.FormatFloat(found.usd, 'f', -1, 64), unit)
+	about := ""
+	if found.unread {
+		about = "about "
+	}
+	return fmt.Sprintf("%s%s per %s", about, strconv.FormatFloat(found.usd, 'f', -1, 64), unit)
 }

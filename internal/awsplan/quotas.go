@@ -32,6 +32,26 @@ func (c *completion) addresses(d *Design) {
 	}
 }
 
+// standardFamilies are those of AWS's quota "Running On-Demand Standard instances".
+var standardFamilies = []string{"a", "c", "d", "h", "i", "im", "is", "m", "r", "t", "z"}
+
+// VCPUs are the virtual processors that AWS counts against the account's quota "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z)
+// instances", which is 5 in a new account (as one in eu-north-1 told in October 2026) and which AWS raises as it is used. exactly is
+// false where a type's name does not tell.
+func (d *Design) VCPUs() (n int, exactly bool) {
+	exactly = true
+	for _, h := range d.Hosts {
+		t, _ := parseType(h.InstanceType)
+		if !slices.Contains(standardFamilies, t.family) {
+			continue
+		}
+		cores, _ := t.cores()
+		n += cores
+		exactly = exactly && cores > 0
+	}
+	return n, exactly
+}
+
 // savings are what would need fewer addresses.
 func (c *completion) savings(d *Design) string {
 	var ways []string

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/insight-icon/pulumi-icon/internal/wording"
 )
 
 // region is what is known of one AWS region.
@@ -63,12 +65,13 @@ func (c *collector) region(name string) (region, bool) {
 	case name == "":
 		c.missing("region", `the region to build in, such as "eu-central-1"`)
 	case foreign:
-		c.add("region", "is %s, of another partition of AWS's, which this library was not made for; %s", quote(name),
-			didYouMean(name, slices.Collect(maps.Keys(regions))))
+		c.add("region", "is %s, of another partition of AWS's, which this library was not made for; %s", wording.Quote(name),
+			wording.DidYouMean(name, slices.Collect(maps.Keys(regions))))
 	case zone:
-		c.add("region", "is %s, a zone; wanted its region, %s: zones have their own key", quote(name), strings.TrimSuffix(name, letter))
+		c.add("region", "is %s, a zone; wanted its region, %s: zones have their own key", wording.Quote(name), strings.TrimSuffix(name, letter))
 	default:
-		c.add("region", "is %s, which is no region of AWS's; %s", quote(name), didYouMean(name, slices.Collect(maps.Keys(regions))))
+		c.add("region", "is %s, which is no region of AWS's; %s",
+			wording.Quote(name), wording.DidYouMean(name, slices.Collect(maps.Keys(regions))))
 	}
 	return known, ok
 }
@@ -84,21 +87,22 @@ func (c *collector) zones(regionName string, known region, wanted []string, sent
 	}
 	tooMany := ours > known.zones
 	for i, zone := range wanted {
-		key := item("zones", i)
+		key := wording.Item("zones", i)
 		name, letter, ok := splitZone(zone)
 		switch {
 		case slices.Contains(wanted[:i], zone):
-			c.add(key, "is %s, which is in the list already", quote(zone))
+			c.add(key, "is %s, which is in the list already", wording.Quote(zone))
 		case !ok && strings.HasPrefix(zone, regionName+"-"):
 			c.add(key, "is %s, a local or wavelength zone, which has neither the machines nor the NAT gateways that are needed; wanted one of: %s",
-				quote(zone), strings.Join(known.names(regionName), ", "))
+				wording.Quote(zone), strings.Join(known.names(regionName), ", "))
 		case !ok:
-			c.add(key, "is %s, which is no zone; wanted one of: %s", quote(zone), strings.Join(known.names(regionName), ", "))
+			c.add(key, "is %s, which is no zone; wanted one of: %s", wording.Quote(zone), strings.Join(known.names(regionName), ", "))
 		case name != regionName:
-			c.add(key, "is %s, a zone of %s, but the region is %s; wanted one of: %s", quote(zone), name, regionName,
+			c.add(key, "is %s, a zone of %s, but the region is %s; wanted one of: %s", wording.Quote(zone), name, regionName,
 				strings.Join(known.names(regionName), ", "))
 		case !strings.Contains(known.letters, letter) && !tooMany:
-			c.add(key, "is %s, which %s does not have; wanted one of: %s", quote(zone), regionName, strings.Join(known.names(regionName), ", "))
+			c.add(key, "is %s, which %s does not have; wanted one of: %s",
+				wording.Quote(zone), regionName, strings.Join(known.names(regionName), ", "))
 		case strings.Contains(known.letters, letter):
 			sound = append(sound, zone)
 		}

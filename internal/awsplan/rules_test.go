@@ -220,6 +220,10 @@ func machineBreaches() []breach {
 		{"throughput too high", fronted, machine("prep", func(m *Machine) { m.DataIOPS, m.DataThroughput = 8000, 2000 })},
 		{"throughput too high for the IOPS", fronted, machine("prep", func(m *Machine) { m.DataIOPS, m.DataThroughput = 3000, 1000 })},
 		{"snapshot of no form", fronted, machine("prep", func(m *Machine) { m.RestoreFrom = "vol-01234567" })},
+		{"data larger than any volume", fronted, need(func(n *Need) {
+			n.Hosts = slices.Clone(n.Hosts)
+			n.Hosts[0].MinDiskGB = 90000
+		})},
 		{"data on a sentry", fronted, machine("sentry-1", func(m *Machine) { m.DataGB = 10 })},
 		{"speed on a sentry", fronted, machine("sentry-1", func(m *Machine) { m.DataIOPS, m.DataThroughput = 3000, 125 })},
 		{"snapshot for a bastion", fronted, machine(Bastion, func(m *Machine) { m.RestoreFrom = "snap-01234567" })},
@@ -253,6 +257,7 @@ func frontBreaches() []breach {
 		{"API without a certificate", published, api(func(a *API) { a.HostedZone = "" })},
 		{"API's zone of names of no form", published, api(func(a *API) { a.HostedZone = "z1" })},
 		{"API's certificate of no form", published, api(func(a *API) { a.Certificate = "mine.pem" })},
+		{"API's name is the sentries', in capitals", published, func(_ *Settings, n *Need) { n.Announce = "API.example.org:7100" }},
 		{"API's certificate of another region", published, api(func(a *API) { a.Certificate = certificate })},
 		{"API's limit too low", published, api(func(a *API) { a.RequestsPerSource = 9 })},
 		{"API's limit without a firewall", published, api(func(a *API) { a.WithoutWAF, a.RequestsPerSource = true, 100 })},

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/insight-icon/pulumi-icon/internal/wording"
 )
 
 // Architectures, as the Debian images call them.
@@ -121,22 +123,23 @@ func (c *collector) machineType(key, name string, h Host, network string) instan
 	validator := h.Role == PRep && network == "mainnet"
 	switch {
 	case !ok:
-		c.add(key, "is %s, which is no instance type; wanted one such as %q", quote(name), defaultType(h, network))
+		c.add(key, "is %s, which is no instance type; wanted one such as %q", wording.Quote(name), defaultType(h, network))
 	case h.Arch != "" && t.arch() != h.Arch:
-		c.add(key, "is %s, a machine of %s, but the software of %s is for %s; wanted one such as %q", quote(name), t.arch(), h.Name, h.Arch,
+		c.add(key, "is %s, a machine of %s, but the software of %s is for %s; wanted one such as %q",
+			wording.Quote(name), t.arch(), h.Name, h.Arch,
 			defaultType(h, network))
 	case t.withoutNVMe():
-		c.add(key, "is %s, of a generation whose volumes are not NVMe devices; wanted a later one, such as %q", quote(name),
+		c.add(key, "is %s, of a generation whose volumes are not NVMe devices; wanted a later one, such as %q", wording.Quote(name),
 			defaultType(h, network))
 	case t.burstable() && validator:
 		c.add(key, "is %s, which is slowed down once its CPU credits are spent: the P-Rep would miss blocks; wanted one such as %q",
-			quote(name), defaultType(h, network))
+			wording.Quote(name), defaultType(h, network))
 	case t.burstable() && h.Role == Sentry && network == "mainnet":
-		c.add(key, "is %s, which is slowed down once its CPU credits are spent, as in a flood; wanted one such as %q", quote(name),
+		c.add(key, "is %s, which is slowed down once its CPU credits are spent, as in a flood; wanted one such as %q", wording.Quote(name),
 			defaultType(h, network))
 	case validator && (cores != 0 && cores < leastCores || memory != 0 && memory < leastMemory):
 		c.add(key, "is %s, with %d vCPUs and %d GiB; ICON asks a validator of mainnet for %d and %d at the least: wanted one such as %q",
-			quote(name), cores, memory, leastCores, leastMemory, defaultType(h, network))
+			wording.Quote(name), cores, memory, leastCores, leastMemory, defaultType(h, network))
 	}
 	return t
 }
@@ -144,6 +147,6 @@ func (c *collector) machineType(key, name string, h Host, network string) instan
 // oneOf wants text to be one of the known values.
 func (c *collector) oneOf(key, text string, known ...string) {
 	if !slices.Contains(known, text) {
-		c.add(key, "is %s; wanted one of: %s", quote(text), strings.Join(known, ", "))
+		c.add(key, "is %s; wanted one of: %s", wording.Quote(text), strings.Join(known, ", "))
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/insight-icon/pulumi-icon/internal/wording"
 )
 
 // Forms of AWS's names. Identifiers have 8 hexadecimal digits, or since 2016 17.
@@ -28,7 +30,7 @@ var (
 // matches wants text to have the pattern's form.
 func (c *collector) matches(key, text string, pattern *regexp.Regexp, wanted string) bool {
 	if !pattern.MatchString(text) {
-		c.add(key, "is %s; wanted %s", quote(text), wanted)
+		c.add(key, "is %s; wanted %s", wording.Quote(text), wanted)
 		return false
 	}
 	return true
@@ -46,12 +48,14 @@ func (c *collector) between(key string, n, least, most int) bool {
 // arn wants the ARN of something in the stack's own region and account.
 func (c *completion) arn(key, text string, pattern *regexp.Regexp, wanted string) {
 	m := pattern.FindStringSubmatch(text)
-	switch {
-	case m == nil:
-		c.add(key, "is %s; wanted %s", quote(text), wanted)
-	case c.s.Region != "" && m[1] != c.s.Region:
-		c.add(key, "is of the region %s; wanted one of %s", quote(m[1]), c.s.Region)
-	case accountPattern.MatchString(c.s.Account) && m[2] != c.s.Account:
+	if m == nil {
+		c.add(key, "is %s; wanted %s", wording.Quote(text), wanted)
+		return
+	}
+	if c.s.Region != "" && m[1] != c.s.Region {
+		c.add(key, "is of the region %s; wanted one of %s", wording.Quote(m[1]), c.s.Region)
+	}
+	if accountPattern.MatchString(c.s.Account) && m[2] != c.s.Account {
 		c.add(key, "is of the account %s; wanted one of icon:aws.account, %s", m[2], c.s.Account)
 	}
 }
@@ -77,12 +81,12 @@ func (c *collector) administratorKeys(list []string) {
 	seen, size := map[string]int{}, 0
 	for i, text := range list {
 		size += len(text)
-		public, ok := c.loginKey(item(key, i), text)
+		public, ok := c.loginKey(wording.Item(key, i), text)
 		if !ok {
 			continue
 		}
 		if first, again := seen[string(public.Marshal())]; again {
-			c.add(item(key, i), "is the key of icon:aws.%s again", item(key, first))
+			c.add(wording.Item(key, i), "is the key of icon:aws.%s again", wording.Item(key, first))
 			continue
 		}
 		seen[string(public.Marshal())] = i
@@ -100,7 +104,7 @@ func (c *collector) loginKey(key, text string) (ssh.PublicKey, bool) {
 		c.add(key, "is a private key (not shown); wanted its public half, \"ssh-ed25519 AAAA…\" (ssh-keygen -y prints it), and a new key: "+
 			"this one has been in a file that it does not belong in")
 	case err != nil:
-		c.add(key, "is %s; wanted a public SSH key, \"ssh-ed25519 AAAA…\"", quote(text))
+		c.add(key, "is %s; wanted a public SSH key, \"ssh-ed25519 AAAA…\"", wording.Quote(text))
 	case len(options) > 0:
 		c.add(key, "has options in front of the key; wanted the key alone")
 	case strings.ContainsAny(strings.TrimSpace(text), "\r\n"):
@@ -149,11 +153,11 @@ func (c *collector) tags(tags map[string]string) {
 	}
 	slices.Sort(names)
 	for i, name := range names {
-		key := under("tags", name)
+		key := wording.Under("tags", name)
 		same := func(other string) bool { return strings.EqualFold(name, other) }
 		switch {
 		case name == "" || !tagPattern.MatchString(name) || !tagPattern.MatchString(tags[name]):
-			c.add(key, "is %s: %s; wanted %s", quote(name), quote(tags[name]), tagCharacters)
+			c.add(key, "is %s: %s; wanted %s", wording.Quote(name), wording.Quote(tags[name]), tagCharacters)
 		case strings.HasPrefix(strings.ToLower(name), awsTagPrefix):
 			c.add(key, "begins with %q, which AWS keeps for itself; wanted another name", awsTagPrefix)
 		case slices.ContainsFunc(ownTags, same):

@@ -70,6 +70,7 @@ type Session struct {
 	connection remote.ConnectionOutput
 	sudo       bool
 	deleted    pulumi.Resource
+	machine    pulumi.StringInput // the id of deleted, nil without
 	last       []pulumi.Resource
 }
 
@@ -79,7 +80,9 @@ type SessionArgs struct {
 	Host string
 	// Login says how to reach it. Required.
 	Login Login
-	// DeletedWith is the machine's own resource, whose removal makes removal halves pointless. Nil for machines that exist anyway.
+	// DeletedWith is the machine's own resource, whose removal makes removal halves pointless, and whose id says which machine it is: all
+	// steps are applied again to another one, also where it has the old one's address and host key. It must be gone before another is
+	// made in its place (DeleteBeforeReplace). Nil for machines that exist anyway.
 	DeletedWith pulumi.Resource
 }
 
@@ -102,15 +105,19 @@ func NewSession(args SessionArgs) (*Session, error) {
 		return nil, errors.Join(errs...)
 	}
 	l := args.Login
-	identity := pulumi.Sprintf("%s %s", l.Address, l.HostKey)
-	return &Session{
+	s := &Session{
 		host:       args.Host,
 		address:    l.Address,
-		identity:   identity,
+		identity:   pulumi.Sprintf("%s %s", l.Address, l.HostKey),
 		connection: l.connection().ToConnectionOutput(),
 		sudo:       orString(l.User, "root") != "root",
 		deleted:    args.DeletedWith,
-	}, nil
+	}
+	if r, ok := args.DeletedWith.(pulumi.CustomResource); ok {
+		s.machine = r.ID().ToStringOutput()
+		s.identity = pulumi.Sprintf("%s %s", s.identity, s.machine)
+	}
+	return s, nil
 }
 
 // Host is the host's name.

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/pulumi/pulumi-command/sdk/go/command/remote"
@@ -23,7 +24,9 @@ type Step struct {
 	// Remove runs the script's remove half when the step is no longer wanted.
 	Remove bool
 	// Fenced is for what must never run on two machines: when the step moves to another machine, its remove half ends on the old one
-	// before its apply half begins on the new one. If the old machine cannot be reached, the move fails.
+	// before its apply half begins on the new one. If the old machine cannot be reached, the move fails. Where the platform makes the
+	// machines (SessionArgs.DeletedWith) that is so for a move to another host. A host's machine that is made anew needs no fence: the old
+	// one is gone before there is a new one, and a half that must run on it would keep a lost one from ever being made anew.
 	Fenced bool
 }
 
@@ -59,6 +62,9 @@ func (s *Session) Run(ctx *pulumi.Context, name string, step Step, opts ...pulum
 	}
 	if step.Fenced {
 		args.Triggers = pulumi.Array{s.address}
+		if s.deleted != nil {
+			args.Triggers = pulumi.Array{pulumi.String(s.host)}
+		}
 		opts = append(opts, pulumi.DeleteBeforeReplace(true))
 	}
 	// No triggers otherwise: a trigger replaces the resource, and a replacement runs the old remove half after the new apply half. The whole
@@ -99,7 +105,12 @@ func (s *Session) options(opts []pulumi.ResourceOption) []pulumi.ResourceOption 
 
 // program is the step's whole bash program. It is a secret as soon as one of its inputs is.
 func (s *Session) program(step Step) pulumi.StringOutput {
-	vars, files := stringMap(step.Vars), stringMap(step.Files)
+	in := map[string]pulumi.StringInput{}
+	maps.Copy(in, step.Vars)
+	if s.machine != nil {
+		in["MACHINE"] = s.machine // no step reads it; the program of another machine is another one
+	}
+	vars, files := stringMap(in), stringMap(step.Files)
 	return pulumi.All(vars, files).ApplyT(func(in []any) (string, error) {
 		return Program(step.Script, in[0].(map[string]string), in[1].(map[string]string))
 	}).(pulumi.StringOutput)

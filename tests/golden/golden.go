@@ -14,6 +14,14 @@ var update = flag.Bool("update", false, "write the golden files anew from what t
 // Check compares got with testdata/<name>.
 func Check(tb testing.TB, name, got string) {
 	tb.Helper()
+	if want := Wanted(tb, name, got); got != want {
+		tb.Errorf("%s differs (run with -update if that is meant):\n%s", filepath.Join("testdata", name), firstDifference(want, got))
+	}
+}
+
+// Wanted is the text of testdata/<name>, for a test that can say more of a difference than where it is. With -update that is got.
+func Wanted(tb testing.TB, name, got string) string {
+	tb.Helper()
 	path := filepath.Join("testdata", name)
 	if *update {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -27,9 +35,7 @@ func Check(tb testing.TB, name, got string) {
 	if err != nil {
 		tb.Fatalf("%v: run the test with -update, and read what it writes", err)
 	}
-	if got != string(want) {
-		tb.Errorf("%s differs (run with -update if that is meant):\n%s", path, firstDifference(string(want), got))
-	}
+	return string(want)
 }
 
 // firstDifference shows where two texts part.

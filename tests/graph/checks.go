@@ -50,22 +50,27 @@ func ProvidersGiven(tb testing.TB, g *Graph) {
 }
 
 // SecretsMarked checks that every connection is a secret as a whole, that a step whose program holds one of the given secrets has a
-// secret program, and that none of the secrets is in the clear anywhere.
+// secret program, and that none of the secrets is in the clear anywhere: in inputs, or in outputs of components and of the stack.
 func SecretsMarked(tb testing.TB, g *Graph, secrets ...string) {
 	tb.Helper()
-	for _, r := range g.Resources {
-		if _, connects := r.Inputs["connection"]; connects && !r.Inputs["connection"].IsSecret() {
-			tb.Errorf("%s: its connection is not marked secret", r.URN)
-		}
-		for name, v := range r.Inputs {
+	shown := func(whose, what string, values resource.PropertyMap) {
+		for name, v := range values {
 			text := clearText(v)
 			for i, s := range secrets {
 				if holds(text, s) {
-					tb.Errorf("%s: its input %s shows the secret number %d in the clear", r.URN, name, i+1)
+					tb.Errorf("%s: its %s %s shows the secret number %d in the clear", whose, what, name, i+1)
 				}
 			}
 		}
 	}
+	for _, r := range g.Resources {
+		if _, connects := r.Inputs["connection"]; connects && !r.Inputs["connection"].IsSecret() {
+			tb.Errorf("%s: its connection is not marked secret", r.URN)
+		}
+		shown(r.URN, "input", r.Inputs)
+		shown(r.URN, "output", r.Outputs)
+	}
+	shown("the stack", "output", g.Outputs)
 }
 
 // Carries says whether a step's program holds a secret, plain or as base64.

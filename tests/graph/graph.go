@@ -28,16 +28,19 @@ type Resource struct {
 	Custom bool
 	// Provider is the reference ("URN::id") of the provider that it was given; empty if none.
 	Provider string
-	// DeletedWith is the URN of the resource whose deletion takes this one with it.
+	// DeletedWith is the URN of the resource whose deletion takes this one with it, by its own option or its parent's.
 	DeletedWith string
 	// Inputs, with their marks of secrets.
 	Inputs resource.PropertyMap
-	// Dependencies are the URNs that it waits for, sorted.
-	Dependencies []string
-	// Aliases are the URNs that it was known by, too.
+	// Outputs are what a component says of itself at its end, with their marks of secrets; empty for other resources.
+	Outputs resource.PropertyMap
+	// Dependencies are the URNs that it waits for, sorted; PropertyDependencies those that an input is made of, by the input's name.
+	Dependencies         []string
+	PropertyDependencies map[string][]string
+	// Aliases are the URNs that it was known by, too: by aliases of its own, and of the components above it.
 	Aliases []string
-	// Protect and RetainOnDelete say what becomes of it when it is to be deleted; IgnoreChanges are the inputs whose changes are not
-	// carried out. All as the resource was given them: the mocks do not carry a parent's protect to its children.
+	// Protect and RetainOnDelete say what becomes of it when it is to be deleted: what its own options say or, where they say nothing,
+	// its parent's, as the engine has it. IgnoreChanges are the inputs whose changes are not carried out.
 	Protect, RetainOnDelete bool
 	IgnoreChanges           []string
 }
@@ -48,9 +51,11 @@ func (r *Resource) ID() string { return r.Name + "_id" }
 // Graph is all that a program registered, in the order of its registration.
 type Graph struct {
 	Resources []*Resource
-	byURN     map[string]*Resource
-	byID      map[string]*Resource
-	children  map[string][]*Resource
+	// Outputs are those of the stack, with their marks of secrets.
+	Outputs  resource.PropertyMap
+	byURN    map[string]*Resource
+	byID     map[string]*Resource
+	children map[string][]*Resource
 }
 
 func newGraph(resources []*Resource) *Graph {

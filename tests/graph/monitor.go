@@ -28,7 +28,8 @@ const largest = 400 << 20
 // window is how much, in bytes, may be under way to the recorder: steps carry their whole programs.
 const window = 64 << 20
 
-// marshalled is how values travel: secrets, unknowns and references to resources stay what they are.
+// marshalled is how values travel: secrets, unknowns and references to resources stay what they are. What each value depends on does not
+// travel inside it: the recorder has that by the input's name.
 var marshalled = plugin.MarshalOptions{KeepUnknowns: true, KeepSecrets: true, KeepResources: true}
 
 // serve answers a program until stop is called.
@@ -45,10 +46,11 @@ func serve(r *recorder) (address string, stop func(), err error) {
 	return listener.Addr().String(), server.Stop, nil
 }
 
-// SupportsFeature says yes to all that the recorder has a place for.
+// SupportsFeature says yes to all that the recorder has a place for. Without "aliasSpecs" the SDK itself works out the URNs that a resource
+// was known by, those that it inherits from its parents' aliases among them, by the rules of the engine.
 func (m *monitor) SupportsFeature(_ context.Context, in *pulumirpc.SupportsFeatureRequest) (*pulumirpc.SupportsFeatureResponse, error) {
 	known := map[string]bool{
-		"secrets": true, "resourceReferences": true, "outputValues": true, "aliasSpecs": true, "deletedWith": true, "replaceWith": true,
+		"secrets": true, "resourceReferences": true, "outputValues": true, "deletedWith": true, "replaceWith": true,
 	}
 	return &pulumirpc.SupportsFeatureResponse{HasSupport: known[in.GetId()]}, nil
 }
@@ -57,13 +59,11 @@ func (m *monitor) RegisterResource(_ context.Context, in *pulumirpc.RegisterReso
 	if in.GetType() == string(resource.RootStackType) && in.GetParent() == "" {
 		return &pulumirpc.RegisterResourceResponse{Urn: string(resource.NewURN(stack, project, "", resource.RootStackType, in.GetName()))}, nil
 	}
-	received := marshalled
-	received.KeepOutputValues = true
-	inputs, err := plugin.UnmarshalProperties(in.GetObject(), received)
+	inputs, err := plugin.UnmarshalProperties(in.GetObject(), marshalled)
 	if err != nil {
 		return nil, err
 	}
-	res, outputs := m.recorder.register(in, plain(resource.NewProperty(inputs)).ObjectValue())
+	res, outputs := m.recorder.register(in, inputs)
 	object, err := plugin.MarshalProperties(outputs, marshalled)
 	if err != nil {
 		return nil, err
@@ -73,38 +73,6 @@ func (m *monitor) RegisterResource(_ context.Context, in *pulumirpc.RegisterReso
 		answer.Id = res.ID()
 	}
 	return answer, nil
-}
-
-// plain is a value without the dependencies that travel inside it, which the recorder has from the resource as a whole: a value, a secret,
-// or one that is not known yet.
-func plain(v resource.PropertyValue) resource.PropertyValue {
-	switch {
-	case v.IsOutput():
-		inner := resource.MakeComputed(resource.NewProperty(""))
-		if v.OutputValue().Known {
-			inner = plain(v.OutputValue().Element)
-		}
-		if v.OutputValue().Secret {
-			return resource.MakeSecret(inner)
-		}
-		return inner
-	case v.IsSecret():
-		return resource.MakeSecret(plain(v.SecretValue().Element))
-	case v.IsArray():
-		list := make([]resource.PropertyValue, len(v.ArrayValue()))
-		for i, e := range v.ArrayValue() {
-			list[i] = plain(e)
-		}
-		return resource.NewProperty(list)
-	case v.IsObject():
-		object := resource.PropertyMap{}
-		for key, e := range v.ObjectValue() {
-			object[key] = plain(e)
-		}
-		return resource.NewProperty(object)
-	default:
-		return v
-	}
 }
 
 func (m *monitor) Invoke(_ context.Context, in *pulumirpc.ResourceInvokeRequest) (*pulumirpc.InvokeResponse, error) {
@@ -120,7 +88,13 @@ func (m *monitor) Invoke(_ context.Context, in *pulumirpc.ResourceInvokeRequest)
 	return &pulumirpc.InvokeResponse{Return: object}, err
 }
 
-func (m *monitor) RegisterResourceOutputs(context.Context, *pulumirpc.RegisterResourceOutputsRequest) (*emptypb.Empty, error) {
+// RegisterResourceOutputs keeps what a component, or the stack as a whole, says of itself.
+func (m *monitor) RegisterResourceOutputs(_ context.Context, in *pulumirpc.RegisterResourceOutputsRequest) (*emptypb.Empty, error) {
+	outputs, err := plugin.UnmarshalProperties(in.GetOutputs(), marshalled)
+	if err != nil {
+		return nil, err
+	}
+	m.recorder.finish(in.GetUrn(), outputs)
 	return &emptypb.Empty{}, nil
 }
 

@@ -43,7 +43,7 @@ func Record(tb testing.TB, o Options, program pulumi.RunFunc) *Graph {
 // Run runs a program and gives what it registered, and its error.
 func Run(tb testing.TB, o Options, program pulumi.RunFunc) (*Graph, error) {
 	tb.Helper()
-	r := &recorder{tb: tb, preview: o.Preview}
+	r := &recorder{tb: tb, preview: o.Preview, goals: map[string]goal{}, outputs: map[string]resource.PropertyMap{}}
 	address, stop, err := serve(r)
 	if err != nil {
 		return nil, err
@@ -53,9 +53,7 @@ func Run(tb testing.TB, o Options, program pulumi.RunFunc) (*Graph, error) {
 		info.Project, info.Stack, info.MonitorAddr, info.EngineAddr = project, stack, address, address
 		info.DryRun, info.Config, info.ConfigSecretKeys = o.Preview, o.Config, o.SecretKeys
 	})
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return newGraph(r.resources), err
+	return r.graph(), err
 }
 
 // InBothModes records a program as a deploy and as a preview sees it, and looks at each.
@@ -72,6 +70,16 @@ type recorder struct {
 	preview   bool
 	mu        sync.Mutex
 	resources []*Resource
+	// goals are what children take from their parents, by the parents' URNs.
+	goals map[string]goal
+	// outputs are what components and the stack say of themselves, by their URNs.
+	outputs map[string]resource.PropertyMap
+}
+
+// goal is what a resource that says nothing has from its parent. A resource may also say no to its parent's yes.
+type goal struct {
+	protect, retain *bool
+	deletedWith     string
 }
 
 // call answers what this library asks of AWS, and refuses anything else.
@@ -87,33 +95,57 @@ func (r *recorder) call(args pulumi.MockCallArgs) (resource.PropertyMap, error) 
 func (r *recorder) register(in *pulumirpc.RegisterResourceRequest, inputs resource.PropertyMap) (*Resource, resource.PropertyMap) {
 	res := &Resource{
 		Type: in.GetType(), Name: in.GetName(), Custom: in.GetCustom(), Provider: in.GetProvider(), Inputs: inputs,
-		Parent: in.GetParent(), DeletedWith: in.GetDeletedWith(), Dependencies: slices.Sorted(slices.Values(in.GetDependencies())),
-		Aliases: slices.Clone(in.GetAliasURNs()), Protect: in.GetProtect(), RetainOnDelete: in.GetRetainOnDelete(),
-		IgnoreChanges: slices.Clone(in.GetIgnoreChanges()),
+		Parent: in.GetParent(), Dependencies: slices.Sorted(slices.Values(in.GetDependencies())),
+		PropertyDependencies: map[string][]string{}, IgnoreChanges: slices.Clone(in.GetIgnoreChanges()),
 	}
 	res.URN = urnOf(res)
-	for _, a := range in.GetAliases() {
-		res.Aliases = append(res.Aliases, aliasURN(res, a))
+	for _, a := range in.GetAliasURNs() {
+		if a != res.URN && !slices.Contains(res.Aliases, a) {
+			res.Aliases = append(res.Aliases, a)
+		}
+	}
+	for name, d := range in.GetPropertyDependencies() {
+		if len(d.GetUrns()) > 0 {
+			res.PropertyDependencies[name] = slices.Sorted(slices.Values(d.GetUrns()))
+		}
 	}
 	r.mu.Lock()
+	above := r.goals[res.Parent]
+	g := goal{cmp.Or(in.Protect, above.protect), cmp.Or(in.RetainOnDelete, above.retain), cmp.Or(in.GetDeletedWith(), above.deletedWith)}
+	r.goals[res.URN] = g
+	res.Protect, res.RetainOnDelete, res.DeletedWith = g.protect != nil && *g.protect, g.retain != nil && *g.retain, g.deletedWith
 	r.resources = append(r.resources, res)
 	r.mu.Unlock()
-	return res, r.outputs(res)
+	out := r.answer(res)
+	for _, name := range in.GetAdditionalSecretOutputs() {
+		if v, there := out[resource.PropertyKey(name)]; there && !v.IsSecret() {
+			out[resource.PropertyKey(name)] = resource.MakeSecret(v)
+		}
+	}
+	return res, out
 }
 
-// aliasURN is the URN that an alias stands for, as the engine works it out: what the alias leaves out is as it is now.
-func aliasURN(r *Resource, a *pulumirpc.Alias) string {
-	if a.GetUrn() != "" {
-		return a.GetUrn()
+// finish keeps the outputs of a component or of the stack.
+func (r *recorder) finish(urn string, outputs resource.PropertyMap) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.outputs[urn] = outputs
+}
+
+// graph is what has been recorded.
+func (r *recorder) graph() *Graph {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, res := range r.resources {
+		res.Outputs = r.outputs[res.URN]
 	}
-	was, spec := *r, a.GetSpec()
-	was.Name, was.Type = cmp.Or(spec.GetName(), r.Name), cmp.Or(spec.GetType(), r.Type)
-	if spec.GetNoParent() {
-		was.Parent = ""
-	} else {
-		was.Parent = cmp.Or(spec.GetParentUrn(), r.Parent)
-	}
-	return urnOf(&was)
+	g := newGraph(r.resources)
+	g.Outputs = r.outputs[stackURN()]
+	return g
+}
+
+func stackURN() string {
+	return string(resource.NewURN(stack, project, "", resource.RootStackType, project+"-"+stack))
 }
 
 func urnOf(r *Resource) string {
@@ -124,9 +156,14 @@ func urnOf(r *Resource) string {
 	return string(resource.NewURN(stack, project, parentType, tokens.Type(r.Type), r.Name))
 }
 
-// outputs are the inputs and, for a step, what its host would say. A preview does not know that.
-func (r *recorder) outputs(res *Resource) resource.PropertyMap {
+// answer are the inputs and, for a step, what its host would say. A preview does not know that.
+func (r *recorder) answer(res *Resource) resource.PropertyMap {
 	out := res.Inputs.Copy()
+	if res.Type == CommandType || res.Type == CopyType {
+		for _, large := range []resource.PropertyKey{"stdin", "connection", "source", "triggers"} {
+			delete(out, large) // nobody asks a step for the program that it was given
+		}
+	}
 	if !r.preview {
 		awsOutputs(res, out)
 	}

@@ -17,7 +17,7 @@ type volume struct {
 	pulumi.CustomResourceState
 }
 
-const volumeType = "aws:ec2/volume:Volume"
+const volumeType = "aws:ebs/volume:Volume"
 
 // makes is a program that makes one volume below a component.
 func makes(above, name string, inputs pulumi.Map, aliases ...pulumi.Alias) pulumi.RunFunc {

@@ -116,11 +116,16 @@ func severalZones(l *look, r *graph.Resource) {
 		if id.v.IsObject() {
 			id = id.at("subnetId")
 		}
-		subnet := l.refer(r, id, typeSubnet)
-		if subnet == nil {
+		of := l.madeOf(r, id, typeSubnet)
+		if subnet := l.refer(r, id, typeSubnet); subnet != nil {
+			of = []*graph.Resource{subnet}
+		}
+		if !id.unknown() && l.refer(r, id, typeSubnet) == nil || len(of) == 0 {
 			return // a network of somebody else's
 		}
-		zones[input(subnet, "availabilityZone").text()] = true
+		for _, subnet := range of {
+			zones[input(subnet, "availabilityZone").text()] = true
+		}
 	}
 	if len(zones) < 2 {
 		l.at(r, "its subnets are of one zone; two zones at least are wanted")

@@ -189,8 +189,8 @@ func bucketsEncrypted(l *look) {
 			case onlyAES && algorithm.is("AES256"):
 			case !algorithm.is("aws:kms") && !algorithm.is("aws:kms:dsse"):
 				l.at(config, "sseAlgorithm is %s; \"aws:kms\" is wanted", algorithm)
-			case !by.at("kmsMasterKeyId").given():
-				l.at(config, "kmsMasterKeyId is not given: a key of the stack's, or the operator's, is wanted")
+			case !by.at("kmsMasterKeyId").operators():
+				l.at(config, "kmsMasterKeyId is %s: a key of the stack's, or the operator's, is wanted", by.at("kmsMasterKeyId"))
 			}
 		}
 	}

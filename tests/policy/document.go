@@ -219,12 +219,35 @@ func (s statement) narrowed() bool {
 		}
 		for key, values := range keys {
 			known := slices.ContainsFunc(narrowing, func(n string) bool { return strings.EqualFold(n, key) })
-			if known && len(values) > 0 && !slices.ContainsFunc(values, allWildcard) {
+			if known && len(values) > 0 && !slices.ContainsFunc(values, fitsStrangers) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// fitsStrangers says that a condition's value is met by more than one account, or by all of a service's resources.
+func fitsStrangers(value string) bool {
+	parts := strings.SplitN(value, ":", 6)
+	if len(parts) == 6 && parts[0] == "arn" {
+		return allWildcard(value) || strings.ContainsAny(parts[4], "*?") || parts[4] == "" && wildcardResource(value)
+	}
+	return strings.Trim(value, "*?:") == "" || len(parts) == 1 && strings.HasPrefix(strings.TrimLeft(value, "?"), "*")
+}
+
+// wildcardResource says that a pattern of resources fits everything, everything of a service or everything of a type: nothing but
+// wildcards follows the type in the ARN's last part. A bucket of S3 is no type.
+func wildcardResource(pattern string) bool {
+	parts := strings.SplitN(pattern, ":", 6)
+	if len(parts) < 6 {
+		return strings.ContainsAny(pattern, "*?") && (parts[0] == "arn" || allWildcard(pattern))
+	}
+	last := parts[5]
+	if i := strings.IndexAny(last, "/:"); i >= 0 && parts[2] != "s3" {
+		last = last[i+1:]
+	}
+	return allWildcard(pattern) || last != "" && strings.Trim(last, "*?/:") == ""
 }
 
 // allWildcard says that a pattern fits everything, or every ARN: it has nothing but wildcards after the ARN's partition and service.

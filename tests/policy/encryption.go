@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"strings"
+
 	"github.com/insight-icon/pulumi-icon/tests/graph"
 )
 
@@ -63,21 +65,29 @@ func templateEncrypted(l *look, r *graph.Resource) {
 	}
 }
 
+// operators says that an input names a key that is not one of AWS's own.
+func (v value) operators() bool { return v.given() && !strings.Contains(v.text(), "alias/aws/") }
+
 func ownKey(l *look) {
 	for _, r := range l.all(typeVolume) {
-		if !input(r, "kmsKeyId").given() {
-			l.at(r, "kmsKeyId is not given: a key of the stack's, or the operator's, is wanted")
+		if v := input(r, "kmsKeyId"); !v.operators() {
+			l.at(r, "kmsKeyId is %s: a key of the stack's, or the operator's, is wanted", v)
 		}
 	}
 	for _, r := range l.all(typeInstance) {
-		if !input(r, "rootBlockDevice", "kmsKeyId").given() {
-			l.at(r, "rootBlockDevice.kmsKeyId is not given: a key of the stack's, or the operator's, is wanted")
+		if v := input(r, "rootBlockDevice", "kmsKeyId"); !v.operators() {
+			l.at(r, "rootBlockDevice.kmsKeyId is %s: a key of the stack's, or the operator's, is wanted", v)
+		}
+		for _, device := range several(input(r, "ebsBlockDevices")) {
+			if v := device.at("kmsKeyId"); !v.operators() {
+				l.at(r, "ebsBlockDevices.kmsKeyId is %s: a key of the stack's, or the operator's, is wanted", v)
+			}
 		}
 	}
 	for _, r := range l.all(typeSnapshots) {
 		for _, schedule := range several(input(r, "policyDetails", "schedules")) {
 			for _, copied := range several(schedule.at("crossRegionCopyRules")) {
-				if !copied.at("encrypted").yes() || !copied.at("cmkArn").given() {
+				if !copied.at("encrypted").yes() || !copied.at("cmkArn").operators() {
 					l.at(r, "crossRegionCopyRules: encrypted is %s and cmkArn %s; true and a key are wanted", copied.at("encrypted"), copied.at("cmkArn"))
 				}
 			}

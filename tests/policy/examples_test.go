@@ -46,7 +46,8 @@ func examples() []example {
 	var all []example
 	for _, area := range [][]example{
 		computeExamples(), hostExamples(), keepingExamples(), networkExamples(), groupExamples(), encryptionExamples(), identityExamples(),
-		bucketExamples(), loggingExamples(), balancerExamples(), tagExamples(),
+		bucketExamples(), loggingExamples(), balancerExamples(), tagExamples(), kindExamples(),
+		evasionExamples(), documentEvasions(),
 	} {
 		all = append(all, area...)
 	}

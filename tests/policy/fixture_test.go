@@ -168,6 +168,7 @@ func (s *stack) addMachine(name, role, subnet string) {
 	m.IgnoreChanges, m.Protect = []string{"ami", "userData"}, true
 	s.add(typeAlarm, name+"-alarm", inputs{
 		"namespace": "AWS/EC2", "metricName": "StatusCheckFailed_System", "dimensions": inputs{"InstanceId": name + "_id"},
+		"comparisonOperator": "GreaterThanOrEqualToThreshold", "threshold": 1,
 		"alarmActions": []any{"arn:aws:automate:eu-central-1:ec2:recover"}, "tags": tags(name + "-alarm"),
 	})
 	if subnet == "public-a" {
@@ -233,7 +234,11 @@ func (s *stack) addBalancers() {
 	}
 	forward := inputs{"type": "forward", "targetGroupArn": arn("lb", "targets")}
 	listen("listen-p2p", "nlb", "TCP", 7100, forward)
-	listen("listen-api", "alb", "HTTPS", 443, forward)
+	listen("listen-api", "alb", "HTTPS", 443, inputs{"type": "fixed-response"})
+	s.add("aws:lb/listenerRule:ListenerRule", "listen-api-rule", inputs{
+		"listenerArn": arn("lb", "listen-api"), "tags": tags("listen-api-rule"), "actions": []any{forward},
+		"conditions": []any{inputs{"pathPattern": inputs{"values": []any{"/api/v3", "/api/v3/*"}}}},
+	})
 	listen("listen-http", "alb", "HTTP", 80, inputs{
 		"type": "redirect", "redirect": inputs{"protocol": "HTTPS", "port": "443", "statusCode": "HTTP_301"},
 	})
@@ -242,7 +247,10 @@ func (s *stack) addBalancers() {
 	})
 	metrics := inputs{"cloudwatchMetricsEnabled": true, "metricName": "icon", "sampledRequestsEnabled": true}
 	s.add(typeWebACL, "firewall", inputs{
-		"scope": "REGIONAL", "visibilityConfig": metrics, "rules": []any{inputs{"name": "rate", "priority": 1, "visibilityConfig": metrics}},
+		"scope": "REGIONAL", "visibilityConfig": metrics, "rules": []any{inputs{
+			"name": "rate", "priority": 1, "visibilityConfig": metrics, "action": inputs{"block": inputs{}},
+			"statement": inputs{"rateBasedStatement": inputs{"limit": 2000}},
+		}},
 		"tags": tags("firewall"),
 	})
 	s.add("aws:wafv2/webAclAssociation:WebAclAssociation", "before-alb", inputs{
@@ -292,7 +300,9 @@ func (s *stack) addIdentities() {
 		"state": "ENABLED", "executionRoleArn": arn("iam", "role"), "tags": tags("snapshots"),
 		"policyDetails": inputs{
 			"resourceTypes": []any{"VOLUME"}, "targetTags": inputs{"Snapshots": "daily"},
-			"schedules": []any{inputs{"name": "daily", "copyTags": true, "retainRule": inputs{"count": 7}}},
+			"schedules": []any{inputs{
+				"name": "daily", "copyTags": true, "createRule": inputs{"interval": 24}, "retainRule": inputs{"count": 7},
+			}},
 		},
 	})
 	s.add(typeTemplate, "template", inputs{

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"net/netip"
 	"slices"
 
 	"github.com/insight-icon/pulumi-icon/tests/graph"
@@ -54,7 +55,7 @@ func groupRules() []Rule {
 			Why: "Databases, mail and file sharing have no place on a node, open or not.", Check: closedToWorld(highRisk...),
 		},
 		{
-			ID: "ICON.4", Source: "icon", Title: "SSH reaches every machine but the bastion from the bastion only.",
+			ID: "ICON.4", Source: "icon", Title: "SSH reaches every machine but the bastion from the bastion only, and the bastion from no machine.",
 			Why: "One way in can be watched; a second one will be forgotten.", Check: over(sshByBastion),
 		},
 		{
@@ -101,7 +102,7 @@ func unsure(o opening) string {
 	if o.plain() {
 		return ""
 	}
-	return ", or may: its protocol, ports or networks are not known yet; plain values are wanted"
+	return ", or may: its protocol, ports or networks are not known here; plain values are wanted"
 }
 
 func closedToIPv6(l *look) {
@@ -115,12 +116,12 @@ func closedToIPv6(l *look) {
 
 func onlyAuthorised(l *look) {
 	for _, o := range l.in() {
-		if !o.world() || !o.carries(false) && !o.carries(true) {
+		if !o.world() || slices.ContainsFunc([]string{"icmp", "1", "icmpv6", "58"}, o.protocol.is) {
 			continue
 		}
 		from, to := o.ports()
-		allowed := from == to && !o.carries(true) && slices.Contains(forEveryone, from)
-		if from == 80 && to == 80 && !o.carries(true) && o.group != nil {
+		allowed := from == to && o.carries(false) && !o.carries(true) && slices.Contains(forEveryone, from)
+		if from == 80 && to == 80 && o.carries(false) && !o.carries(true) && o.group != nil {
 			users := l.usersOf(o.group)
 			allowed = len(users) > 0 && len(l.rolesOf(o.group)) == 0
 		}
@@ -151,8 +152,23 @@ func sshByBastion(l *look) {
 				l.at(o.r, "port 22 of %s is open to others than the bastion's group", m.Name)
 				break // one tells enough
 			}
+			if role(m) == roleBastion && (len(o.groups) > 0 || o.self || l.withinVPC(o)) {
+				l.at(o.r, "port 22 of %s is open to machines; networks of administrators are wanted", m.Name)
+				break
+			}
 		}
 	}
+}
+
+// withinVPC says that an opening is for addresses of a VPC of the graph.
+func (l *look) withinVPC(o opening) bool {
+	return slices.ContainsFunc(l.all(typeVPC), func(vpc *graph.Resource) bool {
+		ours, err := netip.ParsePrefix(input(vpc, "cidrBlock").text())
+		return err == nil && slices.ContainsFunc(o.networks, func(v value) bool {
+			prefix, err := netip.ParsePrefix(v.text())
+			return err == nil && prefix.Overlaps(ours)
+		})
+	})
 }
 
 func p2pBySentries(l *look) {

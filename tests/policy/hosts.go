@@ -31,7 +31,7 @@ func hostRules() []Rule {
 			Why: "An alarm that nobody hears is none.", Check: each(alarmActs, typeAlarm),
 		},
 		{
-			ID: "EC2.28", Source: "Security Hub EC2.28", Title: "A snapshot policy covers every data volume and keeps what it makes.",
+			ID: "EC2.28", Source: "Security Hub EC2.28", Title: "A snapshot policy covers every data volume, daily, and keeps what it makes.",
 			Why: "To fetch a chain anew takes days; a snapshot takes minutes.", Check: each(snapshotted, typeVolume),
 		},
 	}
@@ -51,8 +51,13 @@ func prepHidden(l *look) {
 				l.at(r, "its subnet %s routes to an internet gateway; one without is wanted", subnet.Name)
 			}
 		}
-		if input(r, "networkInterfaces").given() {
+		if input(r, "networkInterfaces").given() || len(l.interfacesOf(r)) > 0 {
 			l.at(r, "it has network interfaces that were made apart from it: their addresses can't be judged")
+		}
+		for _, target := range l.all(targetTypes...) {
+			if l.means(target, input(target, "targetId"), r) {
+				l.at(target, "the P-Rep %s is behind a load balancer: that one's addresses are its own, then", r.Name)
+			}
 		}
 	}
 }
@@ -86,9 +91,25 @@ func pinned(l *look, r *graph.Resource) {
 	}
 }
 
+// sees says that an alarm goes off at a status of 1: the status is 0 or 1.
+func sees(alarm *graph.Resource) bool {
+	n, known := input(alarm, "threshold").number()
+	switch by := input(alarm, "comparisonOperator"); {
+	case by.is("GreaterThanOrEqualToThreshold"):
+		return known && n == 1
+	case by.is("GreaterThanThreshold"):
+		return known && n == 0
+	default:
+		return false
+	}
+}
+
 func recovers(l *look, r *graph.Resource) {
 	for _, alarm := range l.all(typeAlarm) {
 		if !input(alarm, "metricName").is("StatusCheckFailed_System") || !l.means(alarm, input(alarm, "dimensions", "InstanceId"), r) {
+			continue
+		}
+		if !sees(alarm) {
 			continue
 		}
 		for _, action := range several(input(alarm, "alarmActions")) {
@@ -122,7 +143,8 @@ func snapshotted(l *look, volume *graph.Resource) {
 			return
 		}
 	}
-	l.at(volume, "no enabled LifecyclePolicy for volumes has one of its tags among targetTags and a retainRule")
+	l.at(volume, "no enabled LifecyclePolicy for volumes has one of its tags among targetTags, "+
+		"a createRule of at most 24 hours and a retainRule")
 }
 
 // covered says that one of the target tags is among a volume's.
@@ -142,6 +164,8 @@ func keepsSome(schedules value) bool {
 	return slices.ContainsFunc(schedules.list(), func(s value) bool {
 		count, _ := s.at("retainRule", "count").number()
 		interval, _ := s.at("retainRule", "interval").number()
-		return count > 0 || interval > 0
+		every, known := s.at("createRule", "interval").number()
+		daily := known && every <= 24 || s.at("createRule", "cronExpression").given()
+		return daily && (count > 0 || interval > 0)
 	})
 }

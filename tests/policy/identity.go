@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -53,7 +54,8 @@ func identityRules() []Rule {
 		},
 		{
 			ID: "ICON.24", Source: "icon", Title: "No role has one of AWS's policies for everything.",
-			Why: "AdministratorAccess, PowerUserAccess and the FullAccess ones allow what no part of a node needs.", Check: over(noFullAccess),
+			Why:   "AdministratorAccess, PowerUserAccess, ReadOnlyAccess and the FullAccess ones allow what no part of a node needs.",
+			Check: over(noFullAccess),
 		},
 		{
 			ID: "ICON.25", Source: "icon", Title: "Every policy can be read.",
@@ -62,9 +64,11 @@ func identityRules() []Rule {
 	}
 }
 
-// isPolicy says that an input holds a policy as text.
+// isPolicy says that an input holds a policy as text: by its name, or by what it says.
 func isPolicy(one leaf) bool {
-	return slices.Contains([]string{"policy", "assumeRolePolicy"}, one.key()) && strings.HasPrefix(strings.TrimSpace(one.text()), "{")
+	named := slices.Contains([]string{"policy", "assumeRolePolicy", "policyDocument"}, one.key())
+	says := strings.Contains(strings.ToLower(one.text()), `"statement"`)
+	return strings.HasPrefix(strings.TrimSpace(one.text()), "{") && (named || says)
 }
 
 // overStatements makes a rule's check of a look at each statement of the policies of these types; of all if none is given. A policy that
@@ -109,7 +113,7 @@ func readable(l *look) {
 }
 
 func noAdministrator(_ *graph.Resource, s statement) string {
-	everything := slices.ContainsFunc(s.actions, func(a string) bool { return !strings.Contains(a, ":") && wholeService(a) })
+	everything := slices.ContainsFunc(s.actions, func(a string) bool { return strings.Trim(a, "*?:") == "" })
 	if s.allows() && everything && slices.ContainsFunc(s.resources, allWildcard) {
 		return "it allows every action on every resource"
 	}
@@ -124,9 +128,7 @@ func noWholeService(_ *graph.Resource, s statement) string {
 }
 
 func noDecryptionEverywhere(_ *graph.Resource, s statement) string {
-	everyKey := slices.ContainsFunc(s.resources, func(r string) bool {
-		return allWildcard(r) || strings.HasPrefix(r, "arn:") && strings.Contains(r, ":kms:") && strings.HasSuffix(r, ":key/*")
-	})
+	everyKey := slices.ContainsFunc(s.resources, wildcardResource)
 	if s.allows() && everyKey && s.does("kms:Decrypt", "kms:ReEncryptFrom") {
 		return "it allows decryption with every key; the keys are wanted by ARN"
 	}
@@ -141,7 +143,7 @@ func nobodyUnknown(_ *graph.Resource, s statement) string {
 }
 
 // exact judges policies of all kinds. In a policy of a key, a role or a bucket the resource "*" is that one alone: there only actions
-// count that are all of a service. In one of an identity no action on "*" may have a wildcard.
+// count that are all of a service. In one of an identity no action on "*", or on all of a type, may have a wildcard.
 func exact(r *graph.Resource, s statement) string {
 	if !s.allows() {
 		return ""
@@ -149,7 +151,7 @@ func exact(r *graph.Resource, s statement) string {
 	if len(s.notActions)+len(s.notResources)+len(s.notPrincipals) > 0 {
 		return "it allows all but something (NotAction, NotResource or NotPrincipal); what is allowed is wanted by name"
 	}
-	if !slices.ContainsFunc(s.resources, allWildcard) {
+	if !slices.ContainsFunc(s.resources, wildcardResource) {
 		return ""
 	}
 	ofIdentity := slices.Contains(identityPolicy, r.Type)
@@ -169,6 +171,9 @@ func noUsers(l *look) {
 	}
 }
 
+// tooWide are AWS's own policies, by name, that allow more than one purpose needs.
+var tooWide = regexp.MustCompile(`FullAccess|^AdministratorAccess|^PowerUserAccess$|^ReadOnlyAccess$|Administrator$`)
+
 func noFullAccess(l *look) {
 	for _, r := range l.g.Resources {
 		if !strings.HasPrefix(r.Type, "aws:iam/") {
@@ -177,7 +182,7 @@ func noFullAccess(l *look) {
 		for _, one := range leaves(r) {
 			_, name, managed := strings.Cut(one.text(), ":iam::aws:policy/")
 			name = name[strings.LastIndex(name, "/")+1:]
-			if managed && (strings.HasSuffix(name, "FullAccess") || slices.Contains([]string{"AdministratorAccess", "PowerUserAccess"}, name)) {
+			if managed && tooWide.MatchString(name) {
 				l.at(r, "it gives %s: a policy with the actions that are needed is wanted", name)
 			}
 		}

@@ -38,7 +38,7 @@ func keyKept(l *look, r *graph.Resource) {
 	if v := input(r, "isEnabled"); v.given() && !v.yes() {
 		l.at(r, "isEnabled is %s; true, the default, is wanted", v)
 	}
-	if !l.protected(r) {
+	if !r.Protect {
 		l.at(r, "it is not protected: pulumi.Protect(true) is wanted")
 	}
 }
@@ -57,7 +57,7 @@ func terminationProtected(l *look) {
 func stackProtected(l *look) {
 	kept := l.all(append([]string{typeVolume, typeEIP, typeKey}, bucketTypes...)...)
 	for _, r := range slices.Concat(l.machines(rolePRep), kept) {
-		if !l.protected(r) {
+		if !r.Protect {
 			l.at(r, "it is not protected: pulumi.Protect(true) is wanted, on it or on a component above it")
 		}
 	}
@@ -65,11 +65,11 @@ func stackProtected(l *look) {
 
 func dataRetained(l *look) {
 	for _, volume := range l.all(typeVolume) {
-		if !l.retained(volume) {
+		if !volume.RetainOnDelete {
 			l.at(volume, "it goes with the stack: pulumi.RetainOnDelete(true) is wanted")
 			continue
 		}
-		if key := l.refer(volume, input(volume, "kmsKeyId"), typeKey); key != nil && !l.retained(key) {
+		if key := l.refer(volume, input(volume, "kmsKeyId"), typeKey); key != nil && !key.RetainOnDelete {
 			l.at(key, "the volume %s that it encrypts is kept and it is not: pulumi.RetainOnDelete(true) is wanted", volume.Name)
 		}
 	}

@@ -33,8 +33,8 @@ func logsKept(l *look, r *graph.Resource) {
 }
 
 func logsEncrypted(l *look, r *graph.Resource) {
-	if !input(r, "kmsKeyId").given() {
-		l.at(r, "kmsKeyId is not given: a key of the stack's, or the operator's, is wanted")
+	if v := input(r, "kmsKeyId"); !v.operators() {
+		l.at(r, "kmsKeyId is %s: a key of the stack's, or the operator's, is wanted", v)
 	}
 }
 

@@ -68,6 +68,11 @@ func defaultGroupClosed(l *look, vpc *graph.Resource) {
 			l.at(group, "its %s is %s; none is wanted", way, rules)
 		}
 	}
+	for _, o := range l.openings() {
+		if o.group == group && o.r != group {
+			l.at(o.r, "it is a rule of the VPC's default security group; none is wanted")
+		}
+	}
 }
 
 func flowsLogged(l *look, vpc *graph.Resource) {
@@ -159,7 +164,8 @@ func underACL(l *look, subnet *graph.Resource) {
 			return
 		}
 	}
-	if l.companion(subnet, "subnetId", "aws:ec2/networkAclAssociation:NetworkAclAssociation") == nil {
+	under := l.companion(subnet, "subnetId", "aws:ec2/networkAclAssociation:NetworkAclAssociation")
+	if under == nil || l.refer(under, input(under, "networkAclId"), "aws:ec2/networkAcl:NetworkAcl") == nil {
 		l.at(subnet, "it is under no network ACL of the program's: name it in subnetIds of one")
 	}
 }

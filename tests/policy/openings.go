@@ -22,8 +22,9 @@ type opening struct {
 	out                          bool
 	protocol, from, to           value
 	networks, groups, prefixList []value
-	self                         bool
-	description                  value
+	// unread says that it names a prefix list of which the graph does not tell the networks.
+	unread, self bool
+	description  value
 }
 
 // openings are all rules of all security groups.
@@ -56,7 +57,30 @@ func (l *look) openings() []opening {
 			}
 		}
 	}
+	for i := range found {
+		l.readLists(&found[i])
+	}
 	return found
+}
+
+// readLists adds the networks of the prefix lists that an opening names, as far as the graph has them.
+func (l *look) readLists(o *opening) {
+	const listType = "aws:ec2/managedPrefixList:ManagedPrefixList"
+	for _, id := range o.prefixList {
+		list := l.refer(o.r, id, listType)
+		if list == nil {
+			o.unread = true
+			continue
+		}
+		for _, entry := range several(input(list, "entries")) {
+			o.networks = append(o.networks, entry.at("cidr"))
+		}
+		for _, entry := range l.all("aws:ec2/managedPrefixListEntry:ManagedPrefixListEntry") {
+			if l.means(entry, input(entry, "prefixListId"), list) {
+				o.networks = append(o.networks, input(entry, "cidr"))
+			}
+		}
+	}
 }
 
 // in are the openings that let in.
@@ -85,7 +109,7 @@ func (o opening) plain() bool {
 	_, from := o.from.number()
 	_, to := o.to.number()
 	ports := o.everything() || from && to
-	return !o.protocol.unknown() && ports && !slices.ContainsFunc(o.networks, value.unknown)
+	return !o.protocol.unknown() && ports && !o.unread && !slices.ContainsFunc(o.networks, value.unknown)
 }
 
 // everything says that it is for every protocol and port.
@@ -112,19 +136,20 @@ func (o opening) covers(port int) bool {
 	return from <= port && port <= to
 }
 
-// ports are its first and last port; all of them if they are not known.
+// ports are its first and last port; all of them if they are not known, or less than none: -1 stands for all.
 func (o opening) ports() (int, int) {
 	from, known := o.from.number()
 	to, alsoKnown := o.to.number()
-	if !known || !alsoKnown || o.everything() {
+	if !known || !alsoKnown || from < 0 || to < 0 || o.everything() {
 		return 0, 65535
 	}
 	return from, to
 }
 
-// world says that anyone is let in, or out to anywhere; a network that is not known yet may be that.
+// world says that anyone is let in, or out to anywhere; a network that is not known yet may be that, and a prefix list that lets in. One
+// that lets out is a service of AWS's.
 func (o opening) world() bool {
-	return slices.ContainsFunc(o.networks, func(v value) bool { return v.unknown() || isWorld(v) })
+	return o.unread && !o.out || slices.ContainsFunc(o.networks, func(v value) bool { return v.unknown() || isWorld(v) })
 }
 
 // worldIPv6 says the same of IPv6.

@@ -6,10 +6,9 @@
 //	policy.Holds(t, graph.Record(t, graph.Options{}, program), policy.AWS())
 //
 // Rules read inputs, not what a cloud answers. In a preview some inputs are not known yet. Where a rule needs a plain value (a switch, a
-// number, a port, a network), an input that is not known yet is a finding. Identifiers, ARNs and policy documents that are made of them
-// come from other resources: what is not known yet stands for the resource that is waited for, if only one of its kind is. A rule that must
-// tell two apart (which security group is opened to which), or read a policy, says nothing until they are known: record programs in both
-// modes.
+// number, a port, a network), an input that is not known yet is a finding. Identifiers and ARNs come from other resources: what is not
+// known yet stands for those that the input is made of. A policy document that is made of them is read once it is known: record programs
+// in both modes.
 package policy
 
 import (
@@ -65,7 +64,7 @@ const badException = "exception"
 func AWS() []Rule {
 	return slices.Concat(
 		computeRules(), hostRules(), keepingRules(), networkRules(), groupRules(), encryptionRules(), identityRules(), bucketRules(),
-		loggingRules(), balancerRules(), webRules(), tagRules(),
+		loggingRules(), balancerRules(), webRules(), tagRules(), kindRules(),
 	)
 }
 

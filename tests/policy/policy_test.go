@@ -67,11 +67,10 @@ func TestOtherWaysAreAllowed(t *testing.T) {
 			s.set("prep-1", "subnetId", "subnet-1")
 			s.set("prep-1", "associatePublicIpAddress", false)
 		},
-		"an image that was named":        func(s *stack) { s.set("prep-1", "ami", "ami-1"); pin(s, "userData") },
-		"user data without a secret":     set("prep-1", "userData", "#cloud-config"),
-		"what is not known is marked":    set("prep-1", "userData", resource.MakeSecret(unknown())),
-		"protected by a component above": protectedAbove,
-		"the operator's own key":         set("prep-1-data", "kmsKeyId", "arn:aws:kms:eu-central-1:1:key/1234"),
+		"an image that was named":     func(s *stack) { s.set("prep-1", "ami", "ami-1"); pin(s, "userData") },
+		"user data without a secret":  set("prep-1", "userData", "#cloud-config"),
+		"what is not known is marked": set("prep-1", "userData", resource.MakeSecret(unknown())),
+		"the operator's own key":      set("prep-1-data", "kmsKeyId", "arn:aws:kms:eu-central-1:1:key/1234"),
 		"a key for signing": func(s *stack) {
 			s.set("key", "customerMasterKeySpec", "ECC_NIST_P256")
 			s.set("key", "enableKeyRotation", false)
@@ -112,16 +111,6 @@ func TestOtherWaysAreAllowed(t *testing.T) {
 }
 
 func pin(s *stack, inputs ...string) { s.get("prep-1").IgnoreChanges = inputs }
-
-func protectedAbove(s *stack) {
-	const above = "urn:pulumi:test::icon::icon:network:Network::network"
-	s.resources = append(s.resources, &graph.Resource{URN: above, Protect: true, RetainOnDelete: true})
-	for _, r := range s.resources {
-		if r.Custom {
-			r.Protect, r.RetainOnDelete, r.Parent = false, false, above
-		}
-	}
-}
 
 // Whatever an input is, a rule gives an answer. What is not known anywhere is never taken for right where a plain value decides.
 func TestNoInputMakesARulePanic(t *testing.T) {

@@ -30,6 +30,7 @@ const (
 var (
 	balancerTypes = []string{"aws:lb/loadBalancer:LoadBalancer", "aws:alb/loadBalancer:LoadBalancer"}
 	listenerTypes = []string{"aws:lb/listener:Listener", "aws:alb/listener:Listener"}
+	targetTypes   = []string{"aws:lb/targetGroupAttachment:TargetGroupAttachment", "aws:alb/targetGroupAttachment:TargetGroupAttachment"}
 	bucketTypes   = []string{"aws:s3/bucketV2:BucketV2", "aws:s3/bucket:Bucket"}
 	groupTypes    = []string{"aws:ec2/securityGroup:SecurityGroup", "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"}
 )
@@ -53,21 +54,34 @@ func (l *look) machines(roles ...string) []*graph.Resource {
 }
 
 // refer is the resource that an input of r names: by identifier, ARN or name. What is not known yet names the one resource of these types
-// that r waits for. Nil if there is none in the graph, or more than one that it may be.
+// that the input is made of. Nil if there is none in the graph, or more than one that it may be.
 func (l *look) refer(r *graph.Resource, v value, types ...string) *graph.Resource {
-	if v.unknown() {
-		var one *graph.Resource
-		for _, urn := range r.Dependencies {
-			if d := l.g.Get(urn); d != nil && slices.Contains(types, d.Type) {
-				if one != nil {
-					return nil
-				}
-				one = d
-			}
-		}
-		return one
+	if !v.unknown() {
+		return l.named(v.text(), types...)
 	}
-	return l.named(v.text(), types...)
+	if all := l.madeOf(r, v, types...); len(all) == 1 {
+		return all[0]
+	}
+	return nil
+}
+
+// waits are the URNs that an input of r is made of; those that all of r waits for where the graph does not tell.
+func waits(r *graph.Resource, v value) []string {
+	if of, told := r.PropertyDependencies[v.of]; told {
+		return of
+	}
+	return r.Dependencies
+}
+
+// madeOf are the resources of these types that an input of r is made of.
+func (l *look) madeOf(r *graph.Resource, v value, types ...string) []*graph.Resource {
+	var found []*graph.Resource
+	for _, urn := range waits(r, v) {
+		if d := l.g.Get(urn); d != nil && slices.Contains(types, d.Type) {
+			found = append(found, d)
+		}
+	}
+	return found
 }
 
 // named is the resource of these types that an identifier, an ARN or a name means.
@@ -93,10 +107,10 @@ func (l *look) named(text string, types ...string) *graph.Resource {
 	return nil
 }
 
-// means says that an input of r names a resource, or may, since it is not known yet and r waits for it.
+// means says that an input of r names a resource, or may, since it is not known yet and is made of it.
 func (l *look) means(r *graph.Resource, v value, target *graph.Resource) bool {
 	if v.unknown() {
-		return slices.Contains(r.Dependencies, target.URN)
+		return slices.Contains(waits(r, v), target.URN)
 	}
 	return l.named(v.text(), target.Type) == target
 }
@@ -115,14 +129,29 @@ func (l *look) companion(target *graph.Resource, by string, types ...string) *gr
 // groupsOf are the security groups of an instance, a network interface or a load balancer, as far as they are in the graph.
 func (l *look) groupsOf(r *graph.Resource) []*graph.Resource {
 	var groups []*graph.Resource
-	for _, key := range []string{"vpcSecurityGroupIds", "securityGroups"} {
-		for _, id := range input(r, key).list() {
-			if g := l.refer(r, id, groupTypes...); g != nil {
+	for _, key := range groupInputs {
+		for _, id := range several(input(r, key)) {
+			if id.unknown() {
+				groups = append(groups, l.madeOf(r, id, groupTypes...)...)
+			} else if g := l.named(id.text(), groupTypes...); g != nil {
 				groups = append(groups, g)
 			}
 		}
 	}
-	return groups
+	return unique(groups)
+}
+
+// groupInputs are the inputs that give a machine, an interface or a load balancer its security groups.
+var groupInputs = []string{"vpcSecurityGroupIds", "securityGroups"}
+
+func unique(all []*graph.Resource) []*graph.Resource {
+	var once []*graph.Resource
+	for _, r := range all {
+		if !slices.Contains(once, r) {
+			once = append(once, r)
+		}
+	}
+	return once
 }
 
 // usersOf are the instances and load balancers that have a security group.
@@ -149,16 +178,34 @@ func (l *look) rolesOf(group *graph.Resource) []string {
 	return roles
 }
 
-// addressesOf are the elastic addresses, or their associations, of an instance.
+// addressesOf are the elastic addresses, or their associations, of an instance: by its name, or by that of an interface of its.
 func (l *look) addressesOf(instance *graph.Resource) []*graph.Resource {
+	cards := l.interfacesOf(instance)
 	var found []*graph.Resource
 	for _, r := range l.all(typeEIP, typeEIPAssociation) {
-		key := "instance"
+		machine, card := input(r, "instance"), input(r, "networkInterface")
 		if r.Type == typeEIPAssociation {
-			key = "instanceId"
+			machine, card = input(r, "instanceId"), input(r, "networkInterfaceId")
 		}
-		if l.means(r, input(r, key), instance) {
+		first := card.is("eni-"+instance.Name) || card.unknown() && l.means(r, card, instance)
+		if first || l.means(r, machine, instance) || slices.ContainsFunc(cards, func(c *graph.Resource) bool { return l.means(r, card, c) }) {
 			found = append(found, r)
+		}
+	}
+	return found
+}
+
+// interfacesOf are the network interfaces that an instance has beside its first, and that were made apart from it.
+func (l *look) interfacesOf(instance *graph.Resource) []*graph.Resource {
+	var found []*graph.Resource
+	for _, card := range l.all(typeInterface) {
+		if slices.ContainsFunc(several(input(card, "attachments")), func(a value) bool { return l.means(card, a.at("instance"), instance) }) {
+			found = append(found, card)
+		}
+	}
+	for _, a := range l.all("aws:ec2/networkInterfaceAttachment:NetworkInterfaceAttachment") {
+		if card := l.refer(a, input(a, "networkInterfaceId"), typeInterface); card != nil && l.means(a, input(a, "instanceId"), instance) {
+			found = append(found, card)
 		}
 	}
 	return found
@@ -180,32 +227,15 @@ func (l *look) defaultRoutes(subnet *graph.Resource) ([]hop, bool) {
 	}
 	var hops []hop
 	for _, route := range input(table, "routes").list() {
-		if isWorld(route.at("cidrBlock")) {
+		if isWorld(route.at("cidrBlock")) || route.at("destinationPrefixListId").given() {
 			hops = append(hops, hop{route.at("gatewayId"), route.at("natGatewayId")})
 		}
 	}
 	for _, route := range l.all("aws:ec2/route:Route") {
-		if l.means(route, input(route, "routeTableId"), table) && isWorld(input(route, "destinationCidrBlock")) {
+		if l.means(route, input(route, "routeTableId"), table) &&
+			(isWorld(input(route, "destinationCidrBlock")) || input(route, "destinationPrefixListId").given()) {
 			hops = append(hops, hop{input(route, "gatewayId"), input(route, "natGatewayId")})
 		}
 	}
 	return hops, true
-}
-
-// within says whether a resource, or a component that it is below, is as asked: protect and retainOnDelete pass from parents to children.
-func (l *look) within(r *graph.Resource, is func(*graph.Resource) bool) bool {
-	for ; r != nil; r = l.g.Get(r.Parent) {
-		if is(r) {
-			return true
-		}
-	}
-	return false
-}
-
-func (l *look) protected(r *graph.Resource) bool {
-	return l.within(r, func(r *graph.Resource) bool { return r.Protect })
-}
-
-func (l *look) retained(r *graph.Resource) bool {
-	return l.within(r, func(r *graph.Resource) bool { return r.RetainOnDelete })
 }

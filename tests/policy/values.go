@@ -14,11 +14,15 @@ import (
 type value struct {
 	v      resource.PropertyValue
 	secret bool
+	// of is the name of the input that it is, or is part of.
+	of string
 }
 
 // input is a resource's input, or a part of it that is reached by names.
 func input(r *graph.Resource, path ...string) value {
-	return wrap(resource.NewProperty(r.Inputs)).at(path...)
+	v := wrap(resource.NewProperty(r.Inputs)).at(path...)
+	v.of = path[0]
+	return v
 }
 
 func wrap(v resource.PropertyValue) value {
@@ -31,9 +35,9 @@ func wrap(v resource.PropertyValue) value {
 			secret = secret || v.OutputValue().Secret
 			v = v.OutputValue().Element
 		case v.IsOutput():
-			return value{v, secret || v.OutputValue().Secret}
+			return value{v: v, secret: secret || v.OutputValue().Secret}
 		default:
-			return value{v, secret}
+			return value{v: v, secret: secret}
 		}
 	}
 }
@@ -45,14 +49,23 @@ func (v value) at(path ...string) value {
 		case v.unknown():
 			return v
 		case v.v.IsObject():
-			secret := v.secret
+			whole := v
 			v = wrap(v.v.ObjectValue()[resource.PropertyKey(name)])
-			v.secret = v.secret || secret
+			v.secret, v.of = v.secret || whole.secret, whole.of
 		default:
 			return value{}
 		}
 	}
 	return v
+}
+
+// has says that it is an object with a part of that name, be it an empty one.
+func (v value) has(name string) bool {
+	if !v.v.IsObject() {
+		return false
+	}
+	_, there := v.v.ObjectValue()[resource.PropertyKey(name)]
+	return there
 }
 
 // unknown says that it is given, but not known yet.
@@ -106,7 +119,7 @@ func (v value) list() []value {
 	elements := make([]value, 0, len(v.v.ArrayValue()))
 	for _, e := range v.v.ArrayValue() {
 		element := wrap(e)
-		element.secret = element.secret || v.secret
+		element.secret, element.of = element.secret || v.secret, v.of
 		elements = append(elements, element)
 	}
 	return elements

@@ -12,8 +12,8 @@ import (
 type pair struct{ from, to, condition string }
 
 // Compare tells in words how the connections differ from a table as Table writes it: each that is too many with its path, each that is
-// missing with what blocks it first. Differences that hosts of one class share are told once. Nothing means no difference. Columns of the
-// wanted table need not be aligned, only apart by two spaces; empty lines and those that start with # are left out.
+// missing with what blocks it first. What hosts that share a line of the table have in common is told once. Nothing means no difference.
+// Columns of the wanted table need not be aligned, only apart by two spaces; empty lines and those that start with # are left out.
 func Compare(want string, r *Reach) []string {
 	wanted, problems := parseTable(want)
 	if len(problems) > 0 {
@@ -104,10 +104,10 @@ func less(a, b map[pair]traffic) map[pair]traffic {
 
 // tell groups differences by the classes of their ends.
 func (r *Reach) tell(what string, diff map[pair]traffic, there bool) []string {
-	class := map[string]string{}
+	class, labels := map[string]string{}, r.labels()
 	for _, c := range r.classes {
 		for _, p := range c.parties {
-			class[p.name] = c.parties[0].name
+			class[p.name] = labels[c.id]
 		}
 	}
 	type kind struct {

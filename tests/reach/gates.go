@@ -104,7 +104,7 @@ func allowed(rules []aclRule, v view) []pass {
 	var out []pass
 	for _, r := range rules {
 		all, some := v.within(r.area)
-		if r.allow && some {
+		if r.allow && (some || v.unread()) {
 			if t := left.with(r.t, intersect); !t.empty() {
 				out = append(out, pass{t, r.name})
 			}

@@ -45,6 +45,7 @@ var harmlessKinds = set(
 	"ec2/vpcEndpointPolicy:VpcEndpointPolicy", "ec2/vpcPeeringConnectionAccepter:VpcPeeringConnectionAccepter",
 	"lb/listenerCertificate:ListenerCertificate", "lb/trustStore:TrustStore", "lb/trustStoreRevocation:TrustStoreRevocation",
 	"vpc/endpointPrivateDns:EndpointPrivateDns",
+	"ec2transitgateway/instanceState:InstanceState", // starts and stops an instance: its module is a slip of the provider's
 )
 
 // harmlessServices make nothing within a network, and open no way into one. A web firewall or Shield may refuse some requests of a

@@ -3,6 +3,7 @@ package reach
 import (
 	"net/netip"
 	"slices"
+	"strings"
 )
 
 // world is what a graph says of a network.
@@ -213,6 +214,9 @@ func private(p netip.Prefix) bool {
 func covers(a, b netip.Prefix) bool {
 	return a.IsValid() && a.Bits() <= b.Bits() && a.Contains(b.Addr())
 }
+
+// unread says that it is a prefix list of which the graph does not tell the networks: any rule that lets some in may let it in.
+func (v view) unread() bool { return strings.HasPrefix(v.list, "pl-") }
 
 // widest is how wide a public network must be for an AWS service to be expected in it: a narrower one is meant for something else.
 const widest = 8

@@ -1,6 +1,7 @@
 package aws_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -62,8 +63,8 @@ func TestAnotherHostChangesNoOther(t *testing.T) {
 	if len(gone)+len(altered) > 0 {
 		t.Errorf("gone: %v\naltered: %v", gone, altered)
 	}
-	want := "network-citizen-2-alarm network-citizen-2-data network-citizen-2-data-attachment network-citizen-2-host-key " +
-		"network-citizen-2-instance"
+	want := "network-citizen-2-alarm network-citizen-2-data network-citizen-2-data-attachment network-citizen-2-data-running " +
+		"network-citizen-2-host-key network-citizen-2-instance"
 	if got := sorted(added); got != want {
 		t.Errorf("added\n%s\nwanted\n%s", got, want)
 	}
@@ -154,6 +155,28 @@ func TestNoSnapshotsAreMadeWhereNoneAreWanted(t *testing.T) {
 	}
 	if tag := input(one(t, g, "prep-1-data"), "tags", "Snapshots"); tag.V != nil {
 		t.Errorf("the volume is marked %v", tag)
+	}
+}
+
+// A volume cannot change its key, so the provider would make another: blank.
+func TestAnotherKeyReplacesNoVolumeAndNoMachine(t *testing.T) {
+	g := newSmall().record(t)
+	for name, input := range map[string]string{
+		"prep-1-data": "kmsKeyId", "prep-1-instance": "rootBlockDevice.kmsKeyId", "bastion-instance": "rootBlockDevice.kmsKeyId",
+	} {
+		if r := one(t, g, name); !slices.Contains(r.IgnoreChanges, input) {
+			t.Errorf("%s ignores changes of %v", r.Name, r.IgnoreChanges)
+		}
+	}
+}
+
+func TestARestoredVolumeStaysWhenItsSnapshotIsNoLongerNamed(t *testing.T) {
+	for snapshot, ignored := range map[string]bool{"": true, "snap-0123456789abcdef0": false} {
+		s := newSmall()
+		s.with("prep-1", func(m *aws.Machine) { m.RestoreFrom = snapshot })
+		if r := one(t, s.record(t), "prep-1-data"); slices.Contains(r.IgnoreChanges, "snapshotId") != ignored {
+			t.Errorf("restoreFrom %q: %s ignores changes of %v", snapshot, r.Name, r.IgnoreChanges)
+		}
 	}
 }
 

@@ -39,12 +39,18 @@ func (b *builder) makeFlowLogs() error {
 	}
 	allowed, err := iam.NewRolePolicy(b.ctx, name+"-policy", &iam.RolePolicyArgs{
 		Role: role.ID(),
-		Policy: b.policy(func(_, _ string, about []string) []statement {
-			return []statement{{
-				Sid:      "ThisLogGroup",
-				Action:   []string{"logs:CreateLogStream", "logs:DescribeLogGroups", "logs:DescribeLogStreams", "logs:PutLogEvents"},
-				Resource: []string{about[0] + ":*"},
-			}}
+		Policy: b.policy(func(account, partition string, about []string) []statement {
+			return []statement{
+				{
+					Sid: "ThisLogGroup", Action: []string{"logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"},
+					Resource: []string{about[0] + ":*"},
+				},
+				// A list of log groups is asked for of all of them.
+				{
+					Sid: "Look", Action: []string{"logs:DescribeLogGroups"},
+					Resource: []string{fmt.Sprintf("arn:%s:logs:%s:%s:log-group:*", partition, b.settings.Region, account)},
+				},
+			}
 		}, group.Arn),
 	}, b.options()...)
 	if err != nil {

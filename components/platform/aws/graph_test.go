@@ -43,7 +43,7 @@ func TestAGraphIsSoundInBothModes(t *testing.T) {
 var untagged = []string{
 	"aws:ec2/eipAssociation:EipAssociation", "aws:ec2/networkAclAssociation:NetworkAclAssociation", "aws:ec2/route:Route",
 	"aws:ec2/routeTableAssociation:RouteTableAssociation", "aws:ec2/volumeAttachment:VolumeAttachment", "aws:iam/rolePolicy:RolePolicy",
-	"aws:ec2/vpcEndpointRouteTableAssociation:VpcEndpointRouteTableAssociation",
+	"aws:ec2/vpcEndpointRouteTableAssociation:VpcEndpointRouteTableAssociation", "aws:ec2transitgateway/instanceState:InstanceState",
 }
 
 func TestEverythingThatTakesTagsHasThem(t *testing.T) {

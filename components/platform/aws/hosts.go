@@ -2,11 +2,13 @@ package aws
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ebs"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2transitgateway"
 	"github.com/pulumi/pulumi-tls/sdk/v5/go/tls"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -14,6 +16,9 @@ import (
 	"github.com/insight-icon/pulumi-icon/internal/awsplan"
 	"github.com/insight-icon/pulumi-icon/internal/remote"
 )
+
+// zoneBits are those that tell the subnets of a tier apart: there are places for eight zones.
+const zoneBits = 3
 
 // machine is what was made for one host.
 type machine struct {
@@ -25,7 +30,7 @@ type machine struct {
 	address  *ec2.Eip // nil for machines without
 	// device of the chain-data volume, nil for machines without.
 	device pulumi.StringInput
-	// reachable are the ids of what comes after the machine and before its first step: volume attached, address associated.
+	// reachable are the ids of what comes after the machine and before its first step: volume attached, machine started, address associated.
 	reachable []any
 }
 
@@ -87,8 +92,8 @@ func (b *builder) makeInstance(m *machine, image, userData pulumi.StringOutput) 
 	h := m.design
 	name := b.name + "-" + h.Name + "-instance"
 	tags := func(name string) pulumi.StringMap { return b.tags(name, "Role", h.Role, "Host", h.Name) }
-	// User-data is read at the first boot alone, and a change of it would stop the machine.
-	ignored := []string{"userData"}
+	// User-data is read at the first boot alone, and a change of it would stop the machine. Another key of the operator's would replace it.
+	ignored := []string{"userData", "rootBlockDevice.kmsKeyId"}
 	if h.Image == "" {
 		ignored = append(ignored, "ami") // a newer image never replaces a machine by surprise
 	}
@@ -153,12 +158,13 @@ func (b *builder) makeVolume(m *machine) error {
 	if h.Data.RestoreFrom != "" {
 		args.SnapshotId = pulumi.StringPtr(h.Data.RestoreFrom)
 	}
-	options := b.kept(pulumi.RetainOnDelete(m.keep))
+	// A volume cannot change its key: another one of the operator's would replace all chain data by blank volumes.
+	ignored := []string{"kmsKeyId"}
 	if h.Data.RestoreFrom == "" {
 		// A volume that was restored stays what it is when the stack no longer names the snapshot.
-		options = append(options, pulumi.IgnoreChanges([]string{"snapshotId"}))
+		ignored = append(ignored, "snapshotId")
 	}
-	volume, err := ebs.NewVolume(b.ctx, name, args, options...)
+	volume, err := ebs.NewVolume(b.ctx, name, args, b.kept(pulumi.RetainOnDelete(m.keep), pulumi.IgnoreChanges(ignored))...)
 	if err != nil {
 		return fmt.Errorf("chain-data volume: %w", err)
 	}
@@ -169,11 +175,28 @@ func (b *builder) makeVolume(m *machine) error {
 	if err != nil {
 		return fmt.Errorf("attachment of the chain-data volume: %w", err)
 	}
-	m.reachable = append(m.reachable, attached.ID())
+	if err := b.makeRunning(m, name, attached); err != nil {
+		return err
+	}
 	// Linux names an NVMe device by its serial number, which is the volume's id without its dash; /dev/sdf is not there on such machines.
 	m.device = volume.ID().ToStringOutput().ApplyT(func(id string) string {
 		return "/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_" + strings.ReplaceAll(id, "-", "")
 	}).(pulumi.StringOutput)
+	return nil
+}
+
+// makeRunning starts the machine when its volume was exchanged: the provider stops it before it takes a volume away, and leaves it so.
+// For a machine that runs nothing is done.
+func (b *builder) makeRunning(m *machine, volume string, attached *ec2.VolumeAttachment) error {
+	// Its id is the machine's own.
+	running, err := ec2transitgateway.NewInstanceState(b.ctx, volume+"-running", &ec2transitgateway.InstanceStateArgs{
+		InstanceId: m.instance.ID(), State: pulumi.String("running"),
+		// Made anew with the attachment, and after it: its making is what starts the machine.
+	}, b.options(pulumi.ReplacementTrigger(attached.ID()))...)
+	if err != nil {
+		return fmt.Errorf("start after the chain-data volume is attached: %w", err)
+	}
+	m.reachable = append(m.reachable, attached.ID(), running.ID())
 	return nil
 }
 
@@ -229,8 +252,9 @@ func (b *builder) makeHosts(parent pulumi.Resource) (map[string]*platform.Host, 
 			public = m.address.PublicIp
 		}
 		login := remote.Login{Address: m.once(private), User: user, HostKey: m.hostKey, Fresh: true}
+		var sshFrom pulumi.StringInput
 		if m == bastion {
-			login.Address = m.once(public)
+			login.Address, sshFrom = m.once(public), pulumi.String(b.sshFrom())
 		} else {
 			login.Bastion = &remote.Bastion{Address: bastion.once(bastion.address.PublicIp), User: user, HostKey: bastion.hostKey}
 		}
@@ -245,8 +269,8 @@ func (b *builder) makeHosts(parent pulumi.Resource) (map[string]*platform.Host, 
 			restored, size = d.RestoreFrom != "", d.GB
 		}
 		host, err := platform.NewHost(b.ctx, b.name+"-"+s.Name, &platform.HostArgs{
-			Spec: s, Address: login.Address, PrivateAddress: private, PublicAddress: m.once(public), Login: login, DeletedWith: m.instance,
-			Zone: m.design.Zone, OS: os, Arch: m.design.Arch,
+			Spec: s, Address: login.Address, PrivateAddress: private, PublicAddress: m.once(public), SSHFrom: sshFrom, Login: login,
+			DeletedWith: m.instance, Zone: m.design.Zone, OS: os, Arch: m.design.Arch,
 			DataDevice: m.device, DataRestored: restored, DataGiB: size,
 		}, pulumi.Parent(parent))
 		if err != nil {
@@ -255,6 +279,18 @@ func (b *builder) makeHosts(parent pulumi.Resource) (map[string]*platform.Host, 
 		made[s.Name] = host
 	}
 	return made, nil
+}
+
+// sshFrom is every place where a bastion may stand: the range of the public tier, or the operator's VPC. One that is made anew has another
+// address, or stands in another zone, and the hosts' own firewalls must not lock it out. The security groups let the bastion in alone.
+func (b *builder) sshFrom() string {
+	for _, s := range b.design.Subnets {
+		if s.Tier == awsplan.Public {
+			subnet := netip.MustParsePrefix(s.CIDR)
+			return netip.PrefixFrom(subnet.Addr(), subnet.Bits()-zoneBits).Masked().String()
+		}
+	}
+	return b.settings.VPC.CIDR
 }
 
 // once is an address when it can be used: whoever dials it waits for the volume and the elastic address, and by the machine for the way

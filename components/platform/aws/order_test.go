@@ -19,6 +19,9 @@ func TestWhatMustComeFirstDoes(t *testing.T) {
 			{"snapshots", "snapshots-policy"},
 			// Steps: over the bastion, to a machine with its volume, its rules and its way out.
 			{"prep-1-disk", "prep-1-data-attachment"},
+			// A machine that was stopped for another volume is started again, after it is attached.
+			{"prep-1-data-running", "prep-1-data-attachment"},
+			{"prep-1-disk", "prep-1-data-running"},
 			{"prep-1-disk", "routes-private-b-out"},
 			{"prep-1-disk", "subnet-private-b-routes"},
 			{"prep-1-disk", "subnet-private-b-acl"},

@@ -2,6 +2,7 @@ package aws_test
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -56,6 +57,24 @@ func TestNoPolicyAllowsMoreThanItNames(t *testing.T) {
 				t.Errorf("%s, %s: %+v", name, s.Sid, s)
 			}
 		}
+	}
+}
+
+// AWS's documentation lists these five for the role of a flow log, all on everything. The group is made by us.
+func TestFlowLogsCanBeWrittenToTheirGroupAlone(t *testing.T) {
+	allowed := map[string]string{}
+	for _, s := range statements(t, newSmall().record(t))["network-flow-logs-policy"] {
+		for _, action := range s.Action {
+			allowed[action] = strings.Join(s.Resource, " ")
+		}
+	}
+	// The recorder's ARN of the group, and all that is in it; a list is always of all groups.
+	const group, all = "arn:aws:cloudwatch:eu-central-1:123456789012:network-flow-logs:*", "arn:aws:logs:eu-central-1:123456789012:log-group:*"
+	want := map[string]string{
+		"logs:CreateLogStream": group, "logs:PutLogEvents": group, "logs:DescribeLogStreams": group, "logs:DescribeLogGroups": all,
+	}
+	if !maps.Equal(allowed, want) {
+		t.Errorf("allowed are %v, wanted %v", allowed, want)
 	}
 }
 

@@ -3,9 +3,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/insight-icon/pulumi-icon/topologies"
 )
@@ -31,6 +34,21 @@ func main() {
 	}
 }
 
+// others says which stacks there are, if there is none at path.
+func others(path string) string {
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return ""
+	}
+	files, err := filepath.Glob(filepath.Join("stacks", "Pulumi.*.yaml"))
+	if err != nil || len(files) == 0 {
+		return ""
+	}
+	for i, file := range files {
+		files[i] = strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "Pulumi."), ".yaml")
+	}
+	return "; there are: " + strings.Join(files, ", ")
+}
+
 func planOf(stack string) (*topologies.Plan, error) {
 	path := stack
 	if filepath.Ext(stack) != ".yaml" {
@@ -38,7 +56,7 @@ func planOf(stack string) (*topologies.Plan, error) {
 	}
 	c, err := topologies.ReadStack(path)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w%s", err, others(path))
 	}
 	return topologies.PlanOf(c)
 }

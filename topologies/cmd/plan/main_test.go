@@ -25,9 +25,15 @@ func TestEveryShippedStackCanBePlannedWithoutItsSecrets(t *testing.T) {
 	}
 }
 
-func TestAStackThatIsNotThereIsNamed(t *testing.T) {
+func TestAStackThatIsNotThereIsNamedAndThoseThatAre(t *testing.T) {
 	_, err := planOf("nowhere")
-	if err == nil || !strings.Contains(err.Error(), filepath.Join("stacks", "Pulumi.nowhere.yaml")) {
+	file := filepath.Join("stacks", "Pulumi.nowhere.yaml")
+	if err == nil || !strings.Contains(err.Error(), file) || strings.Contains(err.Error(), "there are") {
+		t.Errorf("error %v", err)
+	}
+	t.Chdir("../../..")
+	_, err = planOf("nowhere")
+	if err == nil || !strings.Contains(err.Error(), "; there are: citizen-archive, hosts-example, ") {
 		t.Errorf("error %v", err)
 	}
 }

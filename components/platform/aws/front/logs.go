@@ -8,8 +8,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// log is a bucket for the access log of one load balancer, "nlb" or "alb". They can share none: AWS delivers an application load balancer's
-// to no bucket that is encrypted with a key of KMS.
+// log is a bucket for the access log of one load balancer, "nlb" or "alb". AWS has a writer of its own for each kind, and each bucket lets
+// in its writer alone.
 type log struct {
 	*maker
 	balancer string
@@ -39,17 +39,18 @@ func (m *maker) makeLog(balancer string) (*log, error) {
 	return l, nil
 }
 
-// encrypt uses the stack's key where AWS supports one.
+// encrypt uses S3's own keys. An application load balancer's log can be delivered to no other bucket. A network load balancer's can, but
+// AWS refuses the balancer while the key's policy does not let the log's writer in. The stack's key does not, since it is for no buckets
+// (aws.Made.KeyARN), and the operator's may not: too much for a log that stays empty without TLS listeners.
 func (l *log) encrypt() error {
-	by := s3.BucketServerSideEncryptionConfigurationV2RuleApplyServerSideEncryptionByDefaultArgs{SseAlgorithm: pulumi.String("AES256")}
-	if l.balancer == "nlb" {
-		by.SseAlgorithm, by.KmsMasterKeyId = pulumi.String("aws:kms"), l.made.KeyARN
-	}
 	_, err := s3.NewBucketServerSideEncryptionConfigurationV2(l.ctx, l.called("-encryption"),
 		&s3.BucketServerSideEncryptionConfigurationV2Args{
 			Bucket: l.bucket.ID(),
 			Rules: s3.BucketServerSideEncryptionConfigurationV2RuleArray{s3.BucketServerSideEncryptionConfigurationV2RuleArgs{
-				ApplyServerSideEncryptionByDefault: by, BucketKeyEnabled: pulumi.Bool(l.balancer == "nlb"),
+				ApplyServerSideEncryptionByDefault: s3.BucketServerSideEncryptionConfigurationV2RuleApplyServerSideEncryptionByDefaultArgs{
+					SseAlgorithm: pulumi.String("AES256"),
+				},
+				BucketKeyEnabled: pulumi.Bool(false),
 			}},
 		}, l.parent)
 	return err

@@ -49,7 +49,8 @@ func (m *maker) makeNLB() error {
 		EnableDeletionProtection:     pulumi.Bool(m.protect),
 		AccessLogs:                   lb.LoadBalancerAccessLogsArgs{Bucket: logs.bucket.ID(), Enabled: pulumi.Bool(true)},
 		Tags:                         m.tags("nlb"),
-	}, m.kept, m.reachable(nlbZones(m.made.Design)), pulumi.DependsOn([]pulumi.Resource{logs.written}))
+		// A zone less replaces it, and two balancers can't have the same elastic addresses.
+	}, m.kept, m.reachable(nlbZones(m.made.Design)), pulumi.DependsOn([]pulumi.Resource{logs.written}), pulumi.DeleteBeforeReplace(true))
 	if err != nil {
 		return err
 	}
