@@ -18,7 +18,7 @@ type Problem struct {
 }
 
 // Problems are all the mistakes of a stack's configuration, sorted by path. It is the error that Load, Config.Complete,
-// Config.CheckFiles and ParseKeystores return.
+// Config.CheckFiles, Config.CheckPlaceholders and ParseKeystores return.
 type Problems []Problem
 
 // Error is a heading with the number of problems, and one line for each.

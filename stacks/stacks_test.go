@@ -93,6 +93,9 @@ func TestEveryRuleHasAFixture(t *testing.T) {
 	for _, c := range fileCases(t) {
 		note(c.config.CheckFiles(c.dir))
 	}
+	for _, c := range shippedStacks(t) {
+		note(c.CheckPlaceholders())
+	}
 	for _, c := range keystoreCases() {
 		_, err := ParseKeystores(c.text, c.imported)
 		note(err)

@@ -109,7 +109,7 @@ type commands struct {
 
 // others are programs of the operator's machine or of a host, whose arguments are no matter of this repository.
 var others = strings.Fields("cd git cut ssh ssh-keyscan ssh-keygen skopeo crane " +
-	"ss systemctl journalctl tail nft curl aws export /usr/local/lib/icon/goloop")
+	"ss systemctl journalctl tail nft curl aws export read /usr/local/lib/icon/goloop")
 
 var pulumiWords = []string{
 	"login", "stack init", "stack output", "stack --show-urns", "state delete", "config set", "preview", "up", "cancel", "destroy",

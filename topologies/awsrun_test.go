@@ -12,10 +12,18 @@ import (
 	"github.com/insight-icon/pulumi-icon/tests/graph"
 )
 
+// ownValues are put in the place of the examples', which the program asks to be replaced.
+var ownValues = strings.NewReplacer(
+	"203.0.113.0/24", "198.51.100.0/24", "example.org", "icon.test", "example.net", "peer.test", graph.HostedZone, graph.OwnZone,
+)
+
 // run is the whole program with a stack's configuration, as the engine starts it.
 func run(t *testing.T, text string, preview bool) (*graph.Graph, error) {
 	t.Helper()
 	values := engineConfig(t, parsed(t, text))
+	for key, value := range values {
+		values[key] = ownValues.Replace(value)
+	}
 	values["icon:sshPrivateKey"] = testKey(t)
 	return graph.Run(t, graph.Options{Preview: preview, Config: values, SecretKeys: []string{"icon:sshPrivateKey"}}, Run)
 }
@@ -78,13 +86,34 @@ func TestASingleNodeAnnouncesItsElasticAddress(t *testing.T) {
 	}
 }
 
+// What an operator forgot to replace is asked for all at once, before AWS is.
+func TestTheValuesOfTheShippedStacksAreAskedForBeforeAnythingIsMade(t *testing.T) {
+	for _, name := range []string{"mainnet-prep", "lisbon-prep", "citizen-archive"} {
+		c, err := ReadStack("../stacks/Pulumi." + name + ".yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		values := engineConfig(t, c)
+		values["icon:sshPrivateKey"] = testKey(t)
+		g, err := graph.Run(t, graph.Options{Config: values, SecretKeys: []string{"icon:sshPrivateKey"}}, Run)
+		for _, want := range []string{"icon:administrators[0]: ", "icon:aws.administratorKeys[0]: ", "icon:node.container.image: "} {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: error %v, wanted %q in it", name, err, want)
+			}
+		}
+		if len(g.Resources) > 0 {
+			t.Errorf("%s: %s is made", name, g.Resources[0].URN)
+		}
+	}
+}
+
 // What AWS alone can say of a configuration is asked before anything but providers is made.
 func TestAHostedZoneThatIsNotThereStopsTheProgramBeforeAnythingIsMade(t *testing.T) {
 	const none = "hostedZone: Z0123456789NOSUCHZ0"
 	wrong := "\n    front: {" + none + "}\n    api: {name: api.example.net, " + zone + "}"
 	g, err := run(t, fronted+mainnet+sentries+citizen+inTwoZones+machinesABC+wrong, false)
 	for _, want := range []string{
-		"icon:aws.front.hostedZone: AWS gives no hosted zone", "icon:aws.api.hostedZone: ", "cannot hold api.example.net",
+		"icon:aws.front.hostedZone: AWS gives no hosted zone", "icon:aws.api.hostedZone: ", "cannot hold api.peer.test",
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, wanted %q in it", err, want)

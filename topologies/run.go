@@ -1,6 +1,7 @@
 package topologies
 
 import (
+	"errors"
 	"net"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -15,7 +16,7 @@ func Run(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := c.CheckFiles("."); err != nil {
+	if err := errors.Join(c.CheckPlaceholders(), c.CheckFiles(".")); err != nil {
 		return err
 	}
 	if c.Sentries != nil && c.Hosts != nil {

@@ -63,8 +63,9 @@ var pages = []page{
 func index() string {
 	var b strings.Builder
 	b.WriteString(notice("components"))
-	b.WriteString("# Components\n\nThe building blocks, for a Pulumi program of one's own: see " +
-		"[the example](../../examples/prep-and-sentries/main.go).\n\n")
+	b.WriteString("# Components\n\nThe building blocks, for a Pulumi program of one's own: see the examples, " +
+		"[a P-Rep and two sentries](../../examples/prep-and-sentries/main.go) on machines that exist, and\n" +
+		"[a P-Rep on AWS](../../examples/prep-on-aws/main.go).\n\n")
 	var rows [][]string
 	for _, p := range pages {
 		rows = append(rows, []string{fmt.Sprintf("[%s](%s)", p.title, p.file), p.about})

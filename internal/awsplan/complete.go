@@ -174,10 +174,13 @@ func (c *completion) natZones(hosts []HostDesign) []string {
 	}
 	slices.Sort(private)
 	private = slices.Compact(private)
-	if len(private) > 0 && len(c.s.Zones) > 0 && c.s.VPC.NAT == NATOne {
-		return c.s.Zones[:1:1]
+	if len(private) == 0 || c.s.VPC.NAT != NATOne {
+		return private
 	}
-	return private
+	if len(c.s.Zones) == 0 { // which was reported; it is one gateway all the same
+		return private[:1:1]
+	}
+	return c.s.Zones[:1:1]
 }
 
 // balanced says whether there is a load balancer.

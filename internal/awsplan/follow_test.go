@@ -36,6 +36,9 @@ func TestAMistakeIsToldWhereItIsAndNowhereElse(t *testing.T) {
 			}
 			s.VPC.Existing.Private["eu-central-1x"], s.VPC.Existing.Balancer["eu-central-1x"] = "subnet-0000aaaa", "subnet-0000bbbb"
 		}, []string{"zones"}},
+		{"no zones, and machines of their own in two", fronted, func(s *Settings, _ *Need) {
+			s.Zones, s.ElasticIPQuota = nil, 4 // two sentries, the bastion and one gateway
+		}, []string{"zones"}},
 		{"nothing is set", func() (Settings, Need) { return Settings{}, Need{} }, func(*Settings, *Need) {}, []string{
 			"administratorKeys", "region", "zones",
 		}},

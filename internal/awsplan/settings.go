@@ -25,7 +25,8 @@ type Settings struct {
 	API *API `json:"api,omitempty"`
 	// Snapshots of the chain-data volumes.
 	Snapshots Snapshots `json:"snapshots,omitempty"`
-	// KMSKey is the ARN of the operator's own key for volumes, logs and buckets. Default: a key of the stack's, rotated yearly.
+	// KMSKey is the ARN of the operator's own key for volumes, their snapshots and log groups. Default: a key of the stack's, rotated
+	// yearly.
 	KMSKey string `json:"kmsKey,omitempty"`
 	// LogDays is how many days flow logs and access logs are kept. Default 365, which is also the least; what CloudWatch knows above it
 	// is 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 and 3653.

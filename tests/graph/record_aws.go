@@ -23,8 +23,10 @@ const (
 	AMI = "ami-0123456789abcdef0"
 	// HostedZone is the public zone of example.org.
 	HostedZone = "Z0123456789EXAMPLE00"
-	// PrivateZone is a private zone of the same name. There are no others.
+	// PrivateZone is a private zone of the same name.
 	PrivateZone = "Z0123456789PRIVATE00"
+	// OwnZone is the public zone of icon.test, for programs that take no example's values. There are no others.
+	OwnZone = "Z0123456789OPERATOR0"
 )
 
 // errNoZone is what AWS says of any other.
@@ -54,10 +56,11 @@ func awsCall(args pulumi.MockCallArgs) (answer resource.PropertyMap, known bool,
 		return text("id", AMI, "imageId", AMI, "architecture", architecture, "rootDeviceName", "/dev/xvda")
 	case "aws:route53/getZone:getZone":
 		id, _ := Plain(args.Args["zoneId"])
-		if id != HostedZone && id != PrivateZone {
+		name := map[string]string{HostedZone: "example.org", PrivateZone: "example.org", OwnZone: "icon.test"}[id]
+		if name == "" {
 			return nil, true, errNoZone
 		}
-		answer, known, err = text("id", id, "zoneId", id, "name", "example.org")
+		answer, known, err = text("id", id, "zoneId", id, "name", name)
 		answer["privateZone"] = resource.NewProperty(id == PrivateZone)
 		return answer, known, err
 	default:

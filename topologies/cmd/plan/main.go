@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/insight-icon/pulumi-icon/stacks"
 	"github.com/insight-icon/pulumi-icon/topologies"
 )
 
@@ -34,6 +35,19 @@ func main() {
 	}
 }
 
+// toReplace says what `pulumi up` will ask for: values of the shipped stack files that are still there. A plan can be made of them.
+func toReplace(c *stacks.Config) string {
+	var problems stacks.Problems
+	if !errors.As(c.CheckPlaceholders(), &problems) {
+		return ""
+	}
+	text := "\nto be replaced before pulumi up\n"
+	for _, p := range problems {
+		text += "  " + p.Path + ": " + p.Message + "\n"
+	}
+	return text
+}
+
 // others says which stacks there are, if there is none at path.
 func others(path string) string {
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
@@ -49,14 +63,19 @@ func others(path string) string {
 	return "; there are: " + strings.Join(files, ", ")
 }
 
-func planOf(stack string) (*topologies.Plan, error) {
+// planOf is what is printed of a stack.
+func planOf(stack string) (string, error) {
 	path := stack
 	if filepath.Ext(stack) != ".yaml" {
 		path = filepath.Join("stacks", "Pulumi."+stack+".yaml")
 	}
 	c, err := topologies.ReadStack(path)
 	if err != nil {
-		return nil, fmt.Errorf("%w%s", err, others(path))
+		return "", fmt.Errorf("%w%s", err, others(path))
 	}
-	return topologies.PlanOf(c)
+	plan, err := topologies.PlanOf(c)
+	if err != nil {
+		return "", err
+	}
+	return plan.String() + toReplace(c), nil
 }
