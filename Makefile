@@ -6,7 +6,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 SANDBOX := go run ./sandbox/cmd/sandbox
-MODULES := . tools/command-plugin
+PLUGINS := tools/command-plugin tools/cloud-plugin
+MODULES := . $(PLUGINS)
 LINTER := bin/golangci-lint
 
 # A checkout may belong to another user than the one who builds; Go then can't ask git what is built.
@@ -36,7 +37,7 @@ test: ## all tests: unit tests, then deployments on real hosts
 test-unit: packages ## the tests that boot nothing
 	@echo "== unit tests"
 	@go vet -tags sandbox ./...; go test ./...; echo "unit tests: $$SECONDS s"
-	@cd tools/command-plugin; go vet ./...; go test ./...; echo "tests of the command plugin: $$SECONDS s"
+	@for module in $(PLUGINS); do (cd $$module; go vet ./...; go test ./...); done; echo "tests of the plugins: $$SECONDS s"
 
 test-e2e: packages ## the tests that deploy on hosts they boot
 	@echo "== end-to-end tests"

@@ -190,6 +190,8 @@ func mountData(ctx *pulumi.Context, name string, h *platform.Host) error {
 	if h.DataDevice == nil {
 		return nil
 	}
+	// Another disk holds no key, or has lost the one that it held, and no chain, or another: every step has work to do there.
+	h.Session.Holds(h.DataDevice)
 	_, err := h.Session.Run(ctx, name+"-disk", remote.Step{
 		Name: "disk", Script: hardening.DiskScript, Timeout: 10 * time.Minute, Remove: true,
 		Vars: map[string]pulumi.StringInput{

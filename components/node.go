@@ -168,7 +168,7 @@ func runNode(ctx *pulumi.Context, name string, a *NodeArgs, role goloop.Role, rp
 			// Verified anew whenever these change.
 			"UNIT": value("unit"), "HOSTS": value("hosts"),
 		},
-	}, pulumi.Parent(parent))
+	}, pulumi.Parent(parent), pulumi.Protect(a.Host.Protected))
 	return key, err
 }
 

@@ -144,7 +144,7 @@ func (a *SentryLayerArgs) run(ctx *pulumi.Context, name string, h *platform.Host
 		Vars: map[string]pulumi.StringInput{"API": pulumi.String(fmt.Sprint(len(a.Citizens) > 0)), "RELAYS": relays},
 		// Verified anew whenever the configuration changes.
 		Files: map[string]pulumi.StringInput{"haproxy.cfg": config},
-	}, pulumi.Parent(parent))
+	}, pulumi.Parent(parent), pulumi.Protect(h.Protected))
 	return err
 }
 

@@ -46,6 +46,8 @@ type Options struct {
 	Stack, Lab string
 	// Internet and Private are the segments. Default: 10.77.1.0/24 and 10.77.2.0/24.
 	Internet, Private netip.Prefix
+	// Image are packages that the hosts' image holds beyond those of every lab.
+	Image []string
 	// Progress gets a line for whatever takes time; Output what pulumi prints.
 	Progress func(format string, args ...any)
 	Output   io.Writer
@@ -93,7 +95,7 @@ func Open(opts Options) (*Sandbox, error) {
 		return nil, err
 	}
 	l, err := lab.Open(lab.Config{
-		Dir: opts.Dir, Name: opts.Lab, Internet: opts.Internet, Private: opts.Private,
+		Dir: opts.Dir, Name: opts.Lab, Internet: opts.Internet, Private: opts.Private, Image: opts.Image,
 		// This program, or the test binary, serves the packages; see ServeIfAsked.
 		ServeArgv: []string{self, serveWord}, Progress: opts.Progress,
 	})
@@ -185,8 +187,11 @@ func (s *Sandbox) BootMore(ctx context.Context, names ...string) error {
 	return s.Lab.Boot(ctx, specs...)
 }
 
-// spec gives a host its addresses: by kind and number, so that a name always has the same.
+// spec gives a host its addresses: those that it has, or else by kind and number, so that a name always has the same.
 func (s *Sandbox) spec(name string) lab.HostSpec {
+	if h, err := s.Lab.Host(name); err == nil {
+		return lab.HostSpec{Name: name, Internet: h.Internet, Private: h.Private}
+	}
 	var n int
 	spec := lab.HostSpec{Name: name}
 	switch {

@@ -135,6 +135,9 @@ type Host struct {
 	Address, PrivateAddress, PublicAddress pulumi.StringOutput
 	// SSHFrom is where its SSH connections to hosts behind it come from.
 	SSHFrom pulumi.StringOutput
+	// Protected says that the stack protects the host: its last steps are protected, too. The engine deletes what others do not depend on
+	// first, and without a preview finds out that a machine is protected only when its node has been stopped.
+	Protected bool
 	// Session is its chain of steps.
 	Session *remote.Session
 	// Zone, OS ("debian-12") and Arch ("amd64", "arm64") are known at plan time where the platform makes the machine; else empty.
@@ -156,6 +159,8 @@ type HostArgs struct {
 	// machine has another address it must be wide enough for that: the firewalls of the hosts behind would lock the new bastion out, and
 	// nothing else reaches them.
 	SSHFrom pulumi.StringInput
+	// Protected as in Host.
+	Protected bool
 	// DeletedWith is the machine's own resource, nil for machines that exist anyway. See remote.SessionArgs.
 	DeletedWith pulumi.Resource
 	// Zone, OS, Arch, DataDevice, DataRestored and DataGiB as in Host.
@@ -176,7 +181,7 @@ func NewHost(ctx *pulumi.Context, name string, args *HostArgs, opts ...pulumi.Re
 	}
 	h := &Host{
 		Spec: args.Spec, Session: session, Zone: args.Zone, OS: args.OS, Arch: args.Arch, DataDevice: args.DataDevice,
-		DataRestored: args.DataRestored, DataGiB: args.DataGiB,
+		DataRestored: args.DataRestored, DataGiB: args.DataGiB, Protected: args.Protected,
 	}
 	if err := ctx.RegisterComponentResource(HostType, name, h, opts...); err != nil {
 		return nil, fmt.Errorf("register host %q: %w", name, err)

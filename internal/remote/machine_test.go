@@ -62,3 +62,25 @@ func TestAFenceIsAroundMachinesAndWhereThePlatformMakesThemAroundHosts(t *testin
 		}
 	}
 }
+
+// A node's key and chain are on a disk that may be exchanged under a machine.
+func TestStepsAreAppliedAgainWhereTheMachineHoldsAnotherDisk(t *testing.T) {
+	programOn := func(disk string) string {
+		g := graph.Record(t, graph.Options{}, func(ctx *pulumi.Context) error {
+			session, err := remote.NewSession(remote.SessionArgs{
+				Host: "a", Login: remote.Login{Address: pulumi.String("192.0.2.1"), HostKey: pulumi.String("ssh-ed25519 AAAA")},
+			})
+			if err != nil {
+				return err
+			}
+			session.Holds(pulumi.String(disk))
+			_, err = session.Run(ctx, "a-key", remote.Step{Name: "key", Script: idle})
+			return err
+		})
+		text, _ := g.Step("a", "key").Stdin()
+		return text
+	}
+	if one, two := programOn("/dev/one"), programOn("/dev/two"); one == two {
+		t.Error("the program is the same for both disks")
+	}
+}

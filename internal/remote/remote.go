@@ -71,6 +71,7 @@ type Session struct {
 	sudo       bool
 	deleted    pulumi.Resource
 	machine    pulumi.StringInput // the id of deleted, nil without
+	holds      pulumi.StringInput // nil without
 	last       []pulumi.Resource
 }
 
@@ -119,6 +120,10 @@ func NewSession(args SessionArgs) (*Session, error) {
 	}
 	return s, nil
 }
+
+// Holds says what the steps from here on find on the machine, under a name that changes when it is exchanged: a disk. They are then applied
+// again, though the machine is the same.
+func (s *Session) Holds(what pulumi.StringInput) { s.holds = what }
 
 // Host is the host's name.
 func (s *Session) Host() string { return s.host }

@@ -107,8 +107,12 @@ func (s *Session) options(opts []pulumi.ResourceOption) []pulumi.ResourceOption 
 func (s *Session) program(step Step) pulumi.StringOutput {
 	in := map[string]pulumi.StringInput{}
 	maps.Copy(in, step.Vars)
+	// No step reads these; the program for another machine, or another disk, is another one.
 	if s.machine != nil {
-		in["MACHINE"] = s.machine // no step reads it; the program of another machine is another one
+		in["MACHINE"] = s.machine
+	}
+	if s.holds != nil {
+		in["MACHINE_HOLDS"] = s.holds
 	}
 	vars, files := stringMap(in), stringMap(step.Files)
 	return pulumi.All(vars, files).ApplyT(func(in []any) (string, error) {

@@ -129,6 +129,12 @@ func (e *Engine) Destroy(ctx context.Context) (*Result, error) {
 	return e.update(ctx, "destroy", "--yes", "--skip-preview")
 }
 
+// DestroyAfterPreview runs `pulumi destroy` as an operator does. What is protected is refused in the preview: without one, the engine
+// deletes all that comes before it first.
+func (e *Engine) DestroyAfterPreview(ctx context.Context) (*Result, error) {
+	return e.update(ctx, "destroy", "--yes")
+}
+
 func (e *Engine) update(ctx context.Context, args ...string) (*Result, error) {
 	events := filepath.Join(e.State, "events.jsonl")
 	if err := os.Remove(events); err != nil && !errors.Is(err, os.ErrNotExist) {

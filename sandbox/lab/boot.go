@@ -232,16 +232,20 @@ func (l *Lab) background(group, logFile string, env, argv []string) (<-chan erro
 	return ended, nil
 }
 
-// waitSSH waits until the host's SSH server greets: from the machine as an administrator would, or from within the host's own
-// network where the machine has no way in.
+// waitSSH waits until the host's SSH server greets: from the machine as an administrator would, or from within the host's own network where
+// the machine has no way in, because there is none or a firewall that the host has by now lets in others alone.
 func (l *Lab) waitSSH(ctx context.Context, spec HostSpec, ended <-chan error) error {
 	bounded, cancel := context.WithTimeout(ctx, l.cfg.BootTimeout)
 	defer cancel()
-	probe := func() error { return greeting(bounded, spec.Private) }
-	if !spec.Private.IsValid() {
-		probe = func() error {
-			return inNetns(l.hostNetns(spec.Name), func() error { return greeting(bounded, spec.Internet) })
+	addr := spec.Private
+	if !addr.IsValid() {
+		addr = spec.Internet
+	}
+	probe := func() error {
+		if spec.Private.IsValid() && greeting(bounded, addr) == nil {
+			return nil
 		}
+		return inNetns(l.hostNetns(spec.Name), func() error { return greeting(bounded, addr) })
 	}
 	for {
 		err := probe()

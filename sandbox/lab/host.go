@@ -4,7 +4,6 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -129,12 +128,7 @@ func (l *Lab) create(spec HostSpec) error {
 	if err := os.MkdirAll(l.containersDir(spec.Name), 0o755); err != nil {
 		return err
 	}
-	spec.Files = nil // may hold secrets, and are on the host by now
-	record, err := json.MarshalIndent(spec, "", "  ")
-	if err != nil {
-		return err
-	}
-	return writeFile(filepath.Join(l.hostDir(spec.Name), "host.json"), append(record, '\n'), 0o600)
+	return l.note(spec)
 }
 
 func (l *Lab) containersDir(name string) string { return filepath.Join(l.hostDir(name), "containers") }
@@ -165,8 +159,8 @@ func (l *Lab) identity(spec HostSpec) (map[string]File, error) {
 		"/etc/apt/sources.list.d/packages.list": {Content: []byte("deb [trusted=yes] http://" + l.cfg.Admin.String() + "/debian ./\n")},
 	}
 	for _, nic := range l.nics(spec) {
-		files["/etc/systemd/network/10-"+nic.name+".network"] = File{Content: fmt.Appendf(nil,
-			"[Match]\nName=%s\n\n[Network]\nAddress=%s/%d\nDHCP=no\nIPv6AcceptRA=no\n", nic.name, nic.addr, nic.bits)}
+		path, file := nic.config()
+		files[path] = file
 	}
 	return files, nil
 }

@@ -53,8 +53,10 @@ func recipeKey(parts ...[]string) string {
 }
 
 func (l *Lab) baseKey() string {
-	return recipeKey(basePackages, l.sources(), []string{baseHook})
+	return recipeKey(l.imagePackages(), l.sources(), []string{baseHook})
 }
+
+func (l *Lab) imagePackages() []string { return slices.Concat(basePackages, l.cfg.Image) }
 
 // baseDir is the shared root filesystem itself.
 func (l *Lab) baseDir() string { return filepath.Join(l.baseEntry(), "root") }
@@ -69,7 +71,7 @@ func (l *Lab) ensureBase(ctx context.Context) error {
 		}
 		root := filepath.Join(dir, "root")
 		argv := []string{
-			"mmdebstrap", "--mode=root", "--format=directory", "--variant=required", "--include=" + strings.Join(basePackages, ","),
+			"mmdebstrap", "--mode=root", "--format=directory", "--variant=required", "--include=" + strings.Join(l.imagePackages(), ","),
 			"--dpkgopt=force-unsafe-io", "--dpkgopt=path-exclude=/usr/share/man/*",
 			"--dpkgopt=path-exclude=/usr/share/locale/*", "--dpkgopt=path-exclude=/usr/share/doc/*",
 			"--customize-hook=" + hook, suite, root, "-",

@@ -36,6 +36,8 @@ type Config struct {
 	Mirror string
 	// Packages are what the hosts can install, with all dependencies. Default DefaultPackages.
 	Packages []string
+	// Image are packages that the hosts' image holds beyond those of every lab. Labs that ask for the same share an image.
+	Image []string
 	// ServeArgv starts the package server: the lab appends directory and address and runs it in the background; the program
 	// named must call ServeRepo with the two.
 	ServeArgv []string

@@ -112,16 +112,22 @@ func (l *Lab) plugIn(ctx context.Context, spec HostSpec) error {
 	}
 	var lines []string
 	for _, nic := range l.nics(spec) {
-		port := portName(nic.segment, spec.Name)
-		if err := l.dropPort(ctx, port); err != nil {
+		if err := l.dropPort(ctx, portName(nic.segment, spec.Name)); err != nil {
 			return err
 		}
-		lines = append(lines,
-			fmt.Sprintf("link add %s type veth peer name %s address %s netns %s", port, nic.name, hardwareAddr(nic.addr), netns),
-			fmt.Sprintf("link set %s master %s", port, l.bridge(nic.segment)),
-			fmt.Sprintf("link set %s up", port))
+		lines = append(lines, l.cable(nic, spec.Name)...)
 	}
 	return ip(ctx, l.switchNetns(), lines...)
+}
+
+// cable is what makes the cable between a host's network card and its segment.
+func (l *Lab) cable(card nic, host string) []string {
+	port := portName(card.segment, host)
+	return []string{
+		fmt.Sprintf("link add %s type veth peer name %s address %s netns %s", port, card.name, hardwareAddr(card.addr), l.hostNetns(host)),
+		fmt.Sprintf("link set %s master %s", port, l.bridge(card.segment)),
+		fmt.Sprintf("link set %s up", port),
+	}
 }
 
 type nic struct {
@@ -129,6 +135,12 @@ type nic struct {
 	segment segment
 	addr    netip.Addr
 	bits    int
+}
+
+// config is the file by which a host gives its card the address.
+func (n nic) config() (path string, file File) {
+	return "/etc/systemd/network/10-" + n.name + ".network", File{Content: fmt.Appendf(nil,
+		"[Match]\nName=%s\n\n[Network]\nAddress=%s/%d\nDHCP=no\nIPv6AcceptRA=no\n", n.name, n.addr, n.bits)}
 }
 
 // nics lists a host's network cards: eth0 is always the internet, eth1 always the private segment.

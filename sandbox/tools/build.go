@@ -45,6 +45,11 @@ var (
 		module: "github.com/pulumi/pulumi/sdk/v3", stamp: pulumiStamp, takes: "half a minute",
 	}
 	standInSource = source{name: commandPlugin, dir: "command-plugin", pkg: ".", takes: "a minute"}
+	// One after the other: the second has the first's packages in Go's cache.
+	cloudSources = []source{
+		{name: "pulumi-resource-aws", dir: "cloud-plugin", pkg: "./pulumi-resource-aws", takes: "a minute"},
+		{name: "pulumi-resource-tls", dir: "cloud-plugin", pkg: "./pulumi-resource-tls", takes: "a few seconds"},
+	}
 )
 
 // builder builds sources of the repository at root into dir.

@@ -22,6 +22,8 @@ type Tools struct {
 	Goloop        string
 	// StandIn tells that CommandPlugin is built from tools/command-plugin: the real one is neither installed nor downloadable.
 	StandIn bool
+	// Cloud are the stand-ins for the providers of a cloud, once WithCloud has built them.
+	Cloud []string
 }
 
 // Ensure finds or builds the programs. What it builds or downloads is kept in dir, and built again only when Go or the sources change.
@@ -59,11 +61,26 @@ func Ensure(ctx context.Context, dir string, progress func(string, ...any)) (*To
 	return &t, nil
 }
 
+// WithCloud builds the stand-ins for the providers of AWS and TLS keys. From then on Env gives them to the engine, which then deploys to no
+// cloud, even where the real ones are installed.
+func (t *Tools) WithCloud(ctx context.Context, dir string, progress func(string, ...any)) error {
+	root, err := repository()
+	if err != nil {
+		return err
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return err
+	}
+	b := &builder{root: root, dir: dir, progress: progress}
+	t.Cloud, err = b.buildAll(ctx, cloudSources...)
+	return err
+}
+
 // Env returns what a process that runs the engine needs beyond this process's environment.
 func (t *Tools) Env() []string {
 	var path []string
 	// The engine takes plugins from PATH before its own: the ones chosen here come first.
-	for _, program := range []string{t.CommandPlugin, t.LanguageHost, t.Pulumi, t.Goloop} {
+	for _, program := range append(slices.Clone(t.Cloud), t.CommandPlugin, t.LanguageHost, t.Pulumi, t.Goloop) {
 		if dir := filepath.Dir(program); !slices.Contains(path, dir) {
 			path = append(path, dir)
 		}
@@ -72,7 +89,7 @@ func (t *Tools) Env() []string {
 		path = append(path, inherited)
 	}
 	env := []string{"PATH=" + strings.Join(path, string(filepath.ListSeparator)), "PULUMI_SKIP_UPDATE_CHECK=true"}
-	if t.StandIn {
+	if t.StandIn || t.Cloud != nil {
 		env = append(env, "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true")
 	}
 	return env

@@ -153,8 +153,10 @@ func TestEveryToolsModuleNamesItsVersion(t *testing.T) {
 			t.Errorf("%s: version %q, %v", s.name, version, err)
 		}
 	}
-	if _, err := os.Stat(filepath.Join(b.moduleDir(standInSource), "go.mod")); err != nil {
-		t.Error(err)
+	for _, s := range append(slices.Clone(cloudSources), standInSource) {
+		if _, err := os.Stat(filepath.Join(b.moduleDir(s), "go.mod")); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
@@ -168,6 +170,11 @@ func TestTheChosenToolsComeFirstOnPath(t *testing.T) {
 	const noDownloads = "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true"
 	if slices.Contains(env, noDownloads) {
 		t.Error("downloads of plugins are off, though the real plugin is used")
+	}
+	cloud := tools
+	cloud.Cloud = []string{"/d/pulumi-resource-aws", "/e/pulumi-resource-tls"}
+	if env := cloud.Env(); !slices.Contains(env, "PATH=/d:/e:/b:/a:/c:/usr/bin") || !slices.Contains(env, noDownloads) {
+		t.Errorf("with a stand-in for a cloud, the environment is %q", env)
 	}
 	tools.StandIn = true
 	if !slices.Contains(tools.Env(), noDownloads) {

@@ -47,7 +47,8 @@ type Args struct {
 	Where string
 }
 
-// AWS is the platform; see platform.Platform.
+// AWS is the platform; see platform.Platform. Its resources are made with a provider such as NewProvider makes; hand it to the component
+// by pulumi.Providers. After Network, the method Made has what was made.
 type AWS struct {
 	args Args
 	made *Made

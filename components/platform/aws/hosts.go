@@ -270,6 +270,7 @@ func (b *builder) makeHosts(parent pulumi.Resource) (map[string]*platform.Host, 
 		}
 		host, err := platform.NewHost(b.ctx, b.name+"-"+s.Name, &platform.HostArgs{
 			Spec: s, Address: login.Address, PrivateAddress: private, PublicAddress: m.once(public), SSHFrom: sshFrom, Login: login,
+			Protected:   b.protect,
 			DeletedWith: m.instance, Zone: m.design.Zone, OS: os, Arch: m.design.Arch,
 			DataDevice: m.device, DataRestored: restored, DataGiB: size,
 		}, pulumi.Parent(parent))
