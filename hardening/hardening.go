@@ -21,6 +21,7 @@ var ReadyScript = bootScript + readyScript
 //	DEVICE    the disk by a stable name, "/dev/disk/by-id/…": a whole disk, not a partition
 //	DATA_DIR  where it is mounted
 //	OWNER     this host among all installations, one word such as "organization/project/stack/host". A disk is stamped with it.
+//	SIZE_GIB  the least size of the disk, which is waited for: one that was made larger shows its old size for a while
 //	RESTORED  "true" when the disk is a copy, made from a snapshot: a node key in it that is not OWNER's is removed
 //
 // A summary line "removed-key-of=OWNER" ("unknown" without a stamp) tells that a key was removed.

@@ -2,7 +2,6 @@ package awsplan
 
 import (
 	"maps"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -158,7 +157,6 @@ func (c *completion) balancerRanges(key string, e *ExistingVPC) {
 		c.missing(key, "the ranges of the balancer subnets: hosts let load balancers in from there alone")
 	}
 	for i, text := range e.BalancerCIDRs {
-		var prefix netip.Prefix
 		prefix, ok := c.network(wording.Item(key, i), text)
 		switch {
 		case !ok:

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// mostAdministrators leaves room for the other rules of a network ACL, which has 20 in each direction, AWS's default quota: the VPC itself,
-// two refusals and the rest.
+// mostAdministrators leaves room for the other entries of a network ACL, which has 20 in each direction, AWS's default quota: one for the
+// VPC itself, and four for what everybody may send.
 const mostAdministrators = 15
 
 // addresses lists the elastic addresses by what they are for, and wants the account to be allowed that many.

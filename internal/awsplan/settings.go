@@ -31,7 +31,8 @@ type Settings struct {
 	// LogDays is how many days flow logs and access logs are kept. Default 365, which is also the least; what CloudWatch knows above it
 	// is 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 and 3653.
 	LogDays int `json:"logDays,omitempty"`
-	// Tags for everything that takes tags, at most 40, beside the library's own (Name, Project, Stack, Role, Host, ManagedBy).
+	// Tags for everything that takes tags, at most 40, beside the library's own (Name, Project, Stack, ManagedBy, Role, Host, Tier,
+	// Snapshots).
 	Tags map[string]string `json:"tags,omitempty"`
 	// Protect keeps machines, volumes, elastic addresses, keys and buckets from being deleted, by Pulumi and in the console. Default true.
 	// To take a stack down: set it to false, pulumi up, pulumi destroy.

@@ -144,7 +144,7 @@ const (
 )
 
 // ownTags are the names that the library gives values itself.
-var ownTags = []string{"Name", "Project", "Stack", "ManagedBy", "Role", "Host"}
+var ownTags = []string{"Name", "Project", "Stack", "ManagedBy", "Role", "Host", "Tier", "Snapshots"}
 
 func (c *collector) tags(tags map[string]string) {
 	names := make([]string, 0, len(tags))

@@ -63,7 +63,7 @@ func Upgrade(older string, g *Graph) []string {
 		for _, key := range fixed[r.Type] {
 			input, inner, _ := strings.Cut(key, ".")
 			was, is := partOf(old.inputs[input], inner), partOf(r.shown(input), inner)
-			if was != is && !slices.Contains(r.IgnoreChanges, input) {
+			if was != is && !slices.Contains(r.IgnoreChanges, input) && !slices.Contains(r.IgnoreChanges, key) {
 				problems = append(problems, fmt.Sprintf("%s would be replaced: its %s was %s and is %s", old.urn, key, none(was), none(is)))
 			}
 		}

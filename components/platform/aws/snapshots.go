@@ -72,7 +72,8 @@ func (b *builder) snapshotsWanted() bool {
 	return false
 }
 
-// snapshotPolicy lets DLM copy and delete what carries this stack's mark, and nothing else. Reading lists cannot be limited to some.
+// snapshotPolicy lets DLM copy and delete what carries this stack's mark, and tag snapshots, as it does with those that it makes. Reading
+// lists cannot be limited to some.
 func (b *builder) snapshotPolicy(account, partition string, about []string) []statement {
 	marked := map[string]map[string]string{"StringEquals": {"aws:ResourceTag/" + snapshotTag: b.snapshotMark()}}
 	volumes := fmt.Sprintf("arn:%s:ec2:%s:%s:volume/*", partition, b.settings.Region, account)
