@@ -151,3 +151,23 @@ func TestStatesOfTheLastReleaseAreUpgradedInPlace(t *testing.T) {
 		})
 	}
 }
+
+// Two machines never hold one node key: a machine is gone, and its volume and address free, before its successor is made.
+func TestAMachineIsGoneBeforeItsSuccessorIsMade(t *testing.T) {
+	for name, c := range shipped(t) {
+		g := graph.Record(t, graph.Options{}, awsProgram(t, c))
+		for _, kind := range []string{
+			"aws:ec2/instance:Instance", "aws:ec2/volumeAttachment:VolumeAttachment", "aws:ec2/eipAssociation:EipAssociation",
+		} {
+			all := g.OfType(kind)
+			if len(all) == 0 {
+				t.Errorf("%s: no %s", name, kind)
+			}
+			for _, r := range all {
+				if !r.DeleteBeforeReplace {
+					t.Errorf("%s: %s would stand beside its successor", name, r.Name)
+				}
+			}
+		}
+	}
+}

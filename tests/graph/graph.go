@@ -43,6 +43,8 @@ type Resource struct {
 	// its parent's, as the engine has it. IgnoreChanges are the inputs whose changes are not carried out.
 	Protect, RetainOnDelete bool
 	IgnoreChanges           []string
+	// DeleteBeforeReplace says that it is gone before its successor is made.
+	DeleteBeforeReplace bool
 }
 
 // ID is what the recorder gives a resource as the cloud's own identifier.

@@ -97,6 +97,7 @@ func (r *recorder) register(in *pulumirpc.RegisterResourceRequest, inputs resour
 		Type: in.GetType(), Name: in.GetName(), Custom: in.GetCustom(), Provider: in.GetProvider(), Inputs: inputs,
 		Parent: in.GetParent(), Dependencies: slices.Sorted(slices.Values(in.GetDependencies())),
 		PropertyDependencies: map[string][]string{}, IgnoreChanges: slices.Clone(in.GetIgnoreChanges()),
+		DeleteBeforeReplace: in.GetDeleteBeforeReplace(),
 	}
 	res.URN = urnOf(res)
 	for _, a := range in.GetAliasURNs() {
