@@ -13,7 +13,7 @@ LINTER := bin/golangci-lint
 # A checkout may belong to another user than the one who builds; Go then can't ask git what is built.
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
 
-.PHONY: help plan up down report test test-unit test-e2e bench lint tools packages fmt
+.PHONY: help plan up down report verify repair test test-unit test-e2e bench scan scan-fast scan-vm lint tools packages fmt
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -29,6 +29,12 @@ report: ## ask the deployed installation again
 
 down: ## remove the hosts, their networks and the stack
 	@$(SANDBOX) down
+
+verify: ## STACK=name [HOST=a,b]: compare the hosts of a deployed stack with what its deploy wanted
+	@go run ./topologies/cmd/verify $(if $(HOST),-host "$(HOST)") "$(STACK)"
+
+repair: ## STACK=name [HOST=a,b]: the same, and put back what differs
+	@go run ./topologies/cmd/verify -repair $(if $(HOST),-host "$(HOST)") "$(STACK)"
 
 test: ## all tests: unit tests, then deployments on real hosts
 	@$(MAKE) --no-print-directory test-unit
@@ -47,6 +53,15 @@ bench: packages ## seconds, connections and resources of a deployment; time and 
 	@$(SANDBOX) bench
 	@go test -count=1 -run '^$$' -bench PlanAndDeploy -benchtime 1x -benchmem ./topologies
 	@tests/bench-build.sh
+
+scan: packages ## DEVSEC=directory: what scanners say of hardened hosts, before and after; writes docs/hardening-report.md
+	@go run ./sandbox/cmd/scan -devsec "$(DEVSEC)"
+
+scan-fast: packages ## the same for one host, against the recorded scores
+	@go run ./sandbox/cmd/scan -fast -profiles prep
+
+scan-vm: packages ## a full virtual machine, scanned in an hour; kept for the page that the next scan writes
+	@go run ./sandbox/cmd/scan -vm -profiles prep
 
 lint: packages $(LINTER) ## golangci-lint, shellcheck, tidy modules
 	@for module in $(MODULES); do \

@@ -5,6 +5,7 @@ package components
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -71,12 +72,16 @@ func (a *NetworkArgs) validate() error {
 			errs = append(errs, fmt.Errorf("Hosts: %q is there twice", h.Name))
 		}
 		names[h.Name] = true
+		if h.Hardening == nil && a.Platform != nil {
+			errs = append(errs, fmt.Errorf("Hosts: %q has the role %q, which has no hardening profile: set Hardening", h.Name, h.Role))
+		}
 	}
 	for _, h := range a.Hosts {
 		if h.Behind != "" && !slices.ContainsFunc(a.Hosts, func(b platform.HostSpec) bool { return b.Name == h.Behind && b.Behind == "" }) {
 			errs = append(errs, fmt.Errorf("Hosts: %q is behind %q, which is no host that administrators reach", h.Name, h.Behind))
 		}
 	}
+	errs = append(errs, a.passable()...)
 	for i, e := range a.Edges {
 		for _, h := range slices.Concat(e.From.Hosts, e.To.Hosts) {
 			if !names[h] {
@@ -90,12 +95,66 @@ func (a *NetworkArgs) validate() error {
 	return errors.Join(errs...)
 }
 
+// passable finds bastions whose hardening would not pass on SSH to a host behind them. A new login to the bastion itself, by which it keeps
+// the hardening, would not show that.
+func (a *NetworkArgs) passable() []error {
+	var errs []error
+	for _, h := range a.Hosts {
+		i := slices.IndexFunc(a.Hosts, func(b platform.HostSpec) bool { return h.Behind != "" && b.Name == h.Behind })
+		if i < 0 {
+			continue
+		}
+		s := a.Hosts[i].Hardening
+		if s == nil || !s.Has("ssh-server") {
+			continue
+		}
+		if !s.Bool("ssh-server", "forwarding") {
+			errs = append(errs, fmt.Errorf("Hosts: the hardening of %q has ssh-server.forwarding false, and %q is behind it: "+
+				"nobody could log in there. Set it to true for %[1]q", h.Behind, h.Name))
+			continue
+		}
+		for _, port := range sshPorts(h) {
+			to := s.Words("ssh-server", "forwardTo")
+			if !slices.ContainsFunc(to, func(t string) bool { return strings.HasSuffix(t, ":"+strconv.Itoa(port)) }) {
+				errs = append(errs, fmt.Errorf("Hosts: the hardening of %q passes SSH on to %s (ssh-server.forwardTo), and %q, which is behind it, "+
+					"answers on port %d: nobody could log in there. Add \"*:%[4]d\"", h.Behind, strings.Join(to, " "), h.Name, port))
+			}
+		}
+	}
+	return errs
+}
+
 func (a *NetworkArgs) spec() platform.NetworkSpec {
 	return platform.NetworkSpec{Hosts: a.Hosts, Edges: a.Edges, Administrators: a.Administrators}
 }
 
-// NewNetwork makes the hosts, checks them (step "ready") and puts them behind their firewall (step "harden").
+// withDefaults has every host hardened: one that does not say by what, by its role's profile as it is.
+func (a *NetworkArgs) withDefaults() *NetworkArgs {
+	if a == nil || a.Platform == nil {
+		return a
+	}
+	full := *a
+	full.Hosts = slices.Clone(a.Hosts)
+	for i := range full.Hosts {
+		h := &full.Hosts[i]
+		if _, known := hardening.FindProfile(string(h.Role)); h.Hardening != nil || !known {
+			continue
+		}
+		facts := hardening.Facts{
+			Role: string(h.Role), LoginUser: a.Platform.LoginUser(h.Name), SSHPorts: h.SSHPorts, Order: i, Administrators: a.Administrators,
+		}
+		if h.Data != nil {
+			facts.DataDir, facts.Runtime = h.Data.Dir, h.Data.Runtime
+		}
+		// A profile as it is has no problems: a test of the package hardening sees to that.
+		h.Hardening, _ = hardening.Resolve(string(h.Role), facts)
+	}
+	return &full
+}
+
+// NewNetwork makes the hosts, checks them (step "ready"), and hardens them and puts them behind their firewall (step "harden").
 func NewNetwork(ctx *pulumi.Context, name string, args *NetworkArgs, opts ...pulumi.ResourceOption) (*Network, error) {
+	args = args.withDefaults()
 	if err := args.validate(); err != nil {
 		return nil, fmt.Errorf("network %q: %w", name, err)
 	}
@@ -116,6 +175,17 @@ func NewNetwork(ctx *pulumi.Context, name string, args *NetworkArgs, opts ...pul
 		names = append(names, pulumi.String(spec.Name))
 	}
 	return n, ctx.RegisterResourceOutputs(n, pulumi.Map{"hosts": names})
+}
+
+// Verify asks every host, once all that this program does to it is done, whether it is as its hardening wants it, and exports under the
+// name what came of it. A difference fails the program, with what was expected and what was found. Call it after all else: what is added to
+// a host later is not waited for. In a preview, and with Pulumi's mocks, it asks nobody.
+func (n *Network) Verify(ctx *pulumi.Context, export string) {
+	var sessions []*remote.Session
+	for _, name := range slices.Sorted(maps.Keys(n.Hosts)) {
+		sessions = append(sessions, n.Hosts[name].Session)
+	}
+	remote.Verify(ctx, export, sessions...)
 }
 
 // secure puts every host behind its firewall, bastions before the hosts behind them: pulumi-command's tries through a bastion that does not
@@ -141,7 +211,8 @@ func (n *Network) secure(ctx *pulumi.Context, name string, args *NetworkArgs) er
 				h.Session.After(n.Hosts[spec.Behind].Session.Last()...)
 				from = pulumi.StringArray{n.Hosts[spec.Behind].SSHFrom}.ToStringArrayOutput()
 			}
-			if err := secure(ctx, name+"-"+spec.Name, h, firewallOf(spec, edges[spec.Name], n.Hosts, from), from); err != nil {
+			program := programOf(spec, firewallOf(spec, edges[spec.Name], n.Hosts, from), from)
+			if err := secure(ctx, name+"-"+spec.Name, h, program); err != nil {
 				return err
 			}
 		}
@@ -149,13 +220,23 @@ func (n *Network) secure(ctx *pulumi.Context, name string, args *NetworkArgs) er
 	return nil
 }
 
-// rolePackages are installed with the firewall, on all hosts at once; what configures them may run host by host.
-var rolePackages = map[platform.Role]string{platform.Sentry: "haproxy"}
+// packagesOf are installed with what the hardening needs, on all hosts at once; what configures them may run host by host.
+func packagesOf(h platform.HostSpec) []string {
+	switch {
+	case h.Role == platform.Sentry:
+		return []string{"haproxy"}
+	case h.Data != nil && h.Data.Runtime == "podman":
+		return []string{"podman", "crun"}
+	case h.Data != nil && h.Data.Runtime == "docker":
+		return []string{"docker.io"}
+	}
+	return nil
+}
 
 // roleUnits are the systemd units that hold the roles' ports.
 var roleUnits = map[platform.Role]string{platform.PRep: goloop.Unit, platform.Citizen: goloop.Unit, platform.Sentry: sentry.Unit}
 
-func secure(ctx *pulumi.Context, name string, h *platform.Host, firewall pulumi.StringOutput, from pulumi.StringArrayOutput) error {
+func secure(ctx *pulumi.Context, name string, h *platform.Host, program pulumi.StringOutput) error {
 	if err := mountData(ctx, name, h); err != nil {
 		return err
 	}
@@ -173,16 +254,24 @@ func secure(ctx *pulumi.Context, name string, h *platform.Host, firewall pulumi.
 		return err
 	}
 	_, err = h.Session.Run(ctx, name+"-harden", remote.Step{
-		Name: "harden", Script: hardening.HardenScript, Remove: true,
-		Vars: map[string]pulumi.StringInput{
-			"ADMINISTRATORS": from.ApplyT(func(networks []string) string { return strings.Join(networks, " ") }).(pulumi.StringOutput),
-			"SSH_PORTS":      pulumi.String(words(sshPorts(h.Spec))),
-			"NODE":           pulumi.String(strconv.FormatBool(h.Spec.Data != nil)),
-			"ROLE_PACKAGES":  pulumi.String(rolePackages[h.Spec.Role]),
-		},
-		Files: map[string]pulumi.StringInput{"firewall.nft": firewall},
+		Name: "harden", Script: hardening.HardenScript, Remove: true, Trial: true, Timeout: 15 * time.Minute,
+		Controls: len(h.Spec.Hardening.Controls),
+		Files:    map[string]pulumi.StringInput{"hardening": program},
 	}, pulumi.Parent(h))
 	return err
+}
+
+// programOf is what hardens a host, once its firewall's rules are known.
+func programOf(spec platform.HostSpec, firewall pulumi.StringOutput, from pulumi.StringArrayOutput) pulumi.StringOutput {
+	return pulumi.All(firewall, from).ApplyT(func(in []any) (string, error) {
+		text, err := spec.Hardening.Program(hardening.Live{
+			Administrators: in[1].([]string), Firewall: in[0].(string), Packages: packagesOf(spec),
+		})
+		if err != nil {
+			return "", fmt.Errorf("hardening of host %s: %w", spec.Name, err)
+		}
+		return text, nil
+	}).(pulumi.StringOutput)
 }
 
 // mountData has the disk that a platform made for a node's data formatted, if it is blank, and mounted.
@@ -246,7 +335,7 @@ func firewallOf(
 	return pulumi.All(addresses, from).ApplyT(func(in []any) (string, error) {
 		f := FirewallOf(name, edges, in[0].(map[string]string))
 		f.SSH = hardening.Rule{Protocol: "tcp", Ports: sshPorts(spec), Networks: in[1].([]string), Why: "administrators"}
-		text, err := f.Render()
+		text, err := spec.Hardening.Ruleset(f)
 		if err != nil {
 			return "", fmt.Errorf("firewall of host %s: %w", name, err)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/insight-icon/pulumi-icon/components"
 	"github.com/insight-icon/pulumi-icon/components/platform"
+	"github.com/insight-icon/pulumi-icon/hardening"
 	"github.com/insight-icon/pulumi-icon/tests/graph"
 )
 
@@ -42,6 +43,35 @@ func TestNetworkNamesAllThatIsWrongAtOnce(t *testing.T) {
 	}, components.NetworkType,
 		`network "net"`, "Platform is required", `Hosts: "a" is there twice`, "Administrators: 0.0.0.0/0 would open SSH to the whole internet",
 		`Administrators: "not a network" is neither`, `Edges[0] (haunting): there is no host "ghost"`)
+}
+
+// A login to the bastion itself, by which it would keep such a hardening, goes on to work.
+func TestABastionThatPassesNothingOnIsRefused(t *testing.T) {
+	hardened := func(o hardening.Overrides) *hardening.Selection {
+		s, problems := hardening.Resolve("bastion", hardening.Facts{Role: "bastion"}, o)
+		if s == nil {
+			t.Fatal(problems)
+		}
+		return s
+	}
+	deploy := func(s *hardening.Selection, port int) pulumi.RunFunc {
+		return func(ctx *pulumi.Context) error {
+			_, err := components.NewNetwork(ctx, "net", &components.NetworkArgs{Hosts: []platform.HostSpec{
+				{Name: "jump", Role: platform.Bastion, Hardening: s},
+				{Name: "b", Role: platform.Sentry, Behind: "jump", SSHPorts: []int{port}, Hardening: s},
+			}})
+			return err
+		}
+	}
+	shut := hardening.Overrides{Parameters: map[string]map[string]any{"ssh-server": {"forwarding": false}}}
+	refused(t, deploy(hardened(shut), 22), components.NetworkType,
+		`the hardening of "jump" has ssh-server.forwarding false, and "b" is behind it`, `Set it to true for "jump"`)
+	refused(t, deploy(hardened(hardening.Overrides{}), 2222), components.NetworkType,
+		`"b", which is behind it, answers on port 2222`, `Add "*:2222"`)
+	_, err := graph.Run(t, graph.Options{}, deploy(hardened(hardening.Overrides{}), 22))
+	if err == nil || strings.Contains(err.Error(), "ssh-server") {
+		t.Errorf("a bastion as its profile has it: %v", err)
+	}
 }
 
 func TestNetworkNamesWhatIsMissing(t *testing.T) {

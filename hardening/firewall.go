@@ -30,6 +30,9 @@ type Firewall struct {
 	// begins to track connections with the first rules, so the answers of the very session that loads them would count as new
 	// connections to the outside, and it would hang until the other end speaks (behind a bastion: for ever).
 	SSH Rule
+	// NewSSHPerMinute is how many new connections to SSH one address may open, half of them at once; what is more is not answered until it
+	// is less again, so that it waits and is not refused. 0 is no limit. Selection.Ruleset sets it from the control firewall's parameter.
+	NewSSHPerMinute int
 }
 
 // Render writes the nftables ruleset: one table of our own, replaced in one transaction, so that the host is never without it and
@@ -38,6 +41,10 @@ func (f Firewall) Render() (string, error) {
 	in, out, answers := f.In, f.Out, []Rule(nil)
 	if len(f.SSH.Networks) > 0 {
 		in, answers = append([]Rule{f.SSH}, in...), []Rule{f.SSH}
+	}
+	set, throttle, err := f.throttle()
+	if err != nil {
+		return "", fmt.Errorf("SSH: %w", err)
 	}
 	inText, err := renderRules(in, "saddr", "dport")
 	if err != nil {
@@ -58,7 +65,34 @@ func (f Firewall) Render() (string, error) {
 		}
 		inText += fmt.Sprintf("\t\tip saddr %s icmp type echo-request accept\n", peers)
 	}
-	return fmt.Sprintf(ruleset, inText, answersText+outText), nil
+	return fmt.Sprintf(ruleset, set, throttle+inText, answersText+outText), nil
+}
+
+// throttle gives the set of the addresses that have opened a connection to SSH, and the rule that comes before the one that lets them in.
+// A full set limits nobody: only administrators get there.
+func (f Firewall) throttle() (set, rule string, err error) {
+	if f.NewSSHPerMinute == 0 || len(f.SSH.Networks) == 0 {
+		return "", "", nil
+	}
+	peers, err := peerSet(f.SSH.Networks)
+	if err != nil {
+		return "", "", err
+	}
+	if peers != "" {
+		peers = "ip saddr " + peers + " "
+	}
+	set = "\tset ssh_new {\n\t\ttype ipv4_addr\n\t\tsize 65535\n\t\tflags dynamic,timeout\n\t\ttimeout 1m\n\t}\n"
+	rule = fmt.Sprintf("\t\t%stcp dport %s ct state new update @ssh_new { ip saddr limit rate over %d/minute burst %d packets } drop\n",
+		peers, portSet(f.SSH.Ports), f.NewSSHPerMinute, max(1, f.NewSSHPerMinute/2))
+	return set, rule, nil
+}
+
+// Ruleset renders a host's firewall with what the selection says about it.
+func (s *Selection) Ruleset(f Firewall) (string, error) {
+	if s.Has(firewallID) {
+		f.NewSSHPerMinute = s.Int(firewallID, "newSSHPerMinute")
+	}
+	return f.Render()
 }
 
 // What a cloud tells a machine at 169.254.169.254 holds its SSH host key, and on some machines credentials: no process but root's gets
@@ -69,16 +103,18 @@ func (f Firewall) Render() (string, error) {
 // finding peers (measured: reference of the node's network protocol).
 const ruleset = `#!/usr/sbin/nft -f
 # Made by pulumi-icon from the plan's edges. Changes here are lost: change the stack.
-# The user that the node runs as; the step harden puts the host's own number here.
+# The user that the node runs as: each host has its own number here.
 define icon_node = 4294967294
 table inet icon
 delete table inet icon
 table inet icon {
-	chain input {
+%s	chain input {
 		type filter hook input priority filter; policy drop;
 		ct state established,related accept
 		ct state invalid drop
 		iif lo accept
+		ip saddr 127.0.0.0/8 drop
+		ip6 saddr ::1 drop
 		ip protocol icmp icmp type { destination-unreachable, time-exceeded, parameter-problem } accept
 		icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } accept
 		icmpv6 type { nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } accept

@@ -1,5 +1,5 @@
-// Package hardening says what state a host must be in, whatever runs on it: who may talk to it and to whom it may talk, its packages
-// and its clock. It knows neither Pulumi nor clouds: it renders what the steps apply.
+// Package hardening says what state a host must be in, whatever runs on it: who may talk to it and to whom it may talk, its logins,
+// its kernel, its records, its packages and its clock. It knows neither Pulumi nor clouds: it renders what the steps apply.
 package hardening
 
 import _ "embed"
@@ -36,12 +36,13 @@ var readyScript string
 //go:embed scripts/disk.sh
 var diskScript string
 
-// HardenScript is the step "harden": packages, clock and firewall. Its files: firewall.nft (Firewall.Render). Its variables:
-//
-//	ADMINISTRATORS  networks (CIDR) that SSH is answered to, separated by spaces
-//	SSH_PORTS       ports that SSH listens on, separated by spaces
-//	NODE            "true" on hosts that run goloop
-//	ROLE_PACKAGES   further packages, separated by spaces
+// HardenScript is the step "harden": all controls of the host's profile, the firewall among them, in one program. Its file: hardening
+// (Selection.Program). Its halves: apply, verify, remove.
 //
 //go:embed scripts/harden.sh
 var HardenScript string
+
+// ConfirmScript is what a new login runs to confirm the changes of access that a trial waits with: `bash -s "$SSH_CONNECTION"`, as root.
+//
+//go:embed scripts/confirm.sh
+var ConfirmScript string

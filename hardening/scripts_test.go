@@ -1,7 +1,6 @@
 package hardening_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -19,10 +18,7 @@ func program(tb testing.TB, script string, vars, files map[string]string) string
 	return text
 }
 
-var (
-	readyVars  = map[string]string{"PORTS": "", "DATA_DIR": "", "MIN_DISK_GB": "0", "CID": "", "UNIT": "icon-node.service"}
-	hardenVars = map[string]string{"ADMINISTRATORS": "203.0.113.0/24 10.2.0.5/32", "SSH_PORTS": "22", "ROLE_PACKAGES": ""}
-)
+var readyVars = map[string]string{"PORTS": "", "DATA_DIR": "", "MIN_DISK_GB": "0", "CID": "", "UNIT": "icon-node.service"}
 
 func with(vars map[string]string, more ...string) map[string]string {
 	all := map[string]string{}
@@ -37,69 +33,35 @@ func with(vars map[string]string, more ...string) map[string]string {
 
 func TestScriptsAreCleanAsWholePrograms(t *testing.T) {
 	host.Shellcheck(t, program(t, hardening.ReadyScript, readyVars, nil))
-	host.Shellcheck(t, program(t, hardening.HardenScript, hardenVars, map[string]string{"firewall.nft": "x\n"}))
+	host.Shellcheck(t, program(t, hardening.HardenScript, nil, map[string]string{"hardening": "exit 1\n"}))
 }
 
-func TestTheFirewallsUnitIsTakenBySystemd(t *testing.T) {
-	_, rest, _ := strings.Cut(hardening.HardenScript, "\nUNIT='")
-	unit, _, found := strings.Cut(rest, "'\n")
-	if !found {
-		t.Fatal("harden.sh has no UNIT")
-	}
-	host.VerifyUnit(t, "icon-firewall.service", unit+"\n", []string{"/usr/sbin/nft"}, nil)
-}
-
-func TestContainsKnowsNetworks(t *testing.T) {
-	cases := []struct {
-		network, address string
-		inside           bool
-	}{
-		{"203.0.113.0/24", "203.0.113.0", true},
-		{"203.0.113.0/24", "203.0.113.255", true},
-		{"203.0.113.0/24", "203.0.114.0", false},
-		{"203.0.113.0/24", "203.0.112.255", false},
-		{"10.0.0.0/8", "10.255.0.1", true},
-		{"10.0.0.0/8", "11.0.0.1", false},
-		{"10.2.0.5/32", "10.2.0.5", true},
-		{"10.2.0.5/32", "10.2.0.4", false},
-		{"10.2.0.5", "10.2.0.5", true},
-		{"10.2.0.5", "10.2.0.6", false},
-		{"128.0.0.0/1", "255.255.255.255", true},
-		{"128.0.0.0/1", "127.255.255.255", false},
-		{"198.51.100.64/26", "198.51.100.127", true},
-		{"198.51.100.64/26", "198.51.100.128", false},
-		{"198.51.100.64/31", "198.51.100.65", true},
-		{"203.0.113.0/24", "::ffff:203.0.113.9", true},
-		{"203.0.113.0/24", "::ffff:203.0.114.9", false},
-		{"203.0.113.0/24", "fe80::1", false},
-		{"203.0.113.0/24", "::1", false},
-		{"0.0.0.0/0", "1.2.3.4", true},
-	}
-	script, want := "", ""
-	for _, c := range cases {
-		script += fmt.Sprintf("if contains %s %s; then summary '%[1]s %[2]s true'; else summary '%[1]s %[2]s false'; fi\n", c.network, c.address)
-		want += fmt.Sprintf("%s %s %v\n", c.network, c.address, c.inside)
-	}
-	text := program(t, hardening.HardenScript+"apply() {\n"+script+"}\n", hardenVars, nil)
-	if out, code := host.Scenario(t, map[string]string{"harden": text}, "step harden apply"); out != want+"changed=0\n" || code != 0 {
-		t.Errorf("exit %d, said\n%s\nwanted\n%s", code, out, want)
-	}
-}
-
-func TestAFirewallThatWouldLockTheDeployOutIsNotLoaded(t *testing.T) {
-	text := program(t, hardening.HardenScript, hardenVars, map[string]string{"firewall.nft": "not even read\n"})
-	for connection, want := range map[string]string{
-		"192.0.2.7 50000 10.0.0.1 22":     "this deploy connects from 192.0.2.7, which is in none of icon:administrators (203.0.113.0/24 10.2",
-		"203.0.113.9 50000 10.0.0.1 2222": "this host's SSH listens on port 2222, the plan knows 22 only",
-		"fe80::1%eth0 50000 fe80::2 22":   "this deploy connects from fe80::1%eth0, which is in none of",
-		"":                                "cannot tell which address this SSH connection comes from",
-	} {
-		out, code := host.Scenario(t, map[string]string{"harden": text}, fmt.Sprintf(
-			"step harden apply '%s'; echo exit $?; nft list tables; ls -A /etc/icon", connection))
-		said := strings.Contains(out, "host host-1, step harden: "+want) && strings.Contains(out, "exit 1")
-		if !said || strings.Contains(out, "table inet icon") {
-			t.Errorf("%q: exit %d, wanted %q:\n%s", connection, code, want, out)
+func TestAHardeningThatFailsSaysWhichControlAndWhy(t *testing.T) {
+	const failing = "echo a line of the log; printf 'control\\ta\\tchanged\\t2\\t5\\nfail\\tssh-server\\tsshd refuses this\\n' >&3; exit 1\n"
+	out, _ := host.Scenario(t, map[string]string{"harden": program(t, hardening.HardenScript, nil, map[string]string{"hardening": failing})},
+		"step harden apply; echo exit $?")
+	for _, want := range []string{"host host-1, step harden: control ssh-server: sshd refuses this", "a line of the log", "exit 1"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("does not say %q:\n%s", want, out)
 		}
+	}
+}
+
+func TestAHardeningThatEndsWithoutAWordFailsTheStep(t *testing.T) {
+	text := program(t, hardening.HardenScript, nil, map[string]string{"hardening": "exit 3\n"})
+	out, _ := host.Scenario(t, map[string]string{"harden": text}, "step harden apply; echo exit $?; step harden verify; echo exit $?")
+	if strings.Count(out, "step harden: the hardening ended with 3") != 2 || strings.Count(out, "exit 1") != 2 {
+		t.Errorf("said\n%s", out)
+	}
+}
+
+func TestWhatTheHardeningChangedCounts(t *testing.T) {
+	const report = "control\ta\tchanged\t2\t5\ncontrol\tb\tok\t0\t5\ncontrol\tc\tchanged\t3\t5\n"
+	const good = "cat >&3 <<'END'\n" + report + "END\necho \"$*\" >/run/asked\n"
+	out, _ := host.Scenario(t, map[string]string{"harden": program(t, hardening.HardenScript, nil, map[string]string{"hardening": good})},
+		"step harden apply; cat /run/asked; step harden verify")
+	if want := "changed=5\napply 192.0.2.7 50000 10.0.0.1 22\n" + report; out != want {
+		t.Errorf("said\n%s\nwanted\n%s", out, want)
 	}
 }
 

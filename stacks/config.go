@@ -43,6 +43,9 @@ type Config struct {
 	Hosts *Hosts `json:"hosts"`
 	// AWS describes what the platform "aws" makes there. Key icon:aws; required by that platform, refused by any other.
 	AWS *awsplan.Settings `json:"aws"`
+	// Hardening says what differs from the profiles that hosts are hardened by. Key icon:hardening, optional: without it every host is
+	// hardened by its role's profile as it is.
+	Hardening Hardening `json:"hardening"`
 	// SSHAgent uses the SSH agent at $SSH_AUTH_SOCK in place of icon:sshPrivateKey. Key icon:sshAgent, default false.
 	SSHAgent bool `json:"sshAgent"`
 	// Secrets are only ever read through Pulumi's secret getters.

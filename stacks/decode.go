@@ -162,6 +162,9 @@ func (c *collector) clean(path string, value any, t reflect.Type) any {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
+	if t.Kind() == reflect.Interface && plain(value) {
+		return value // whose type depends on its name
+	}
 	switch v := value.(type) {
 	case map[string]any:
 		if t.Kind() == reflect.Struct || t.Kind() == reflect.Map {
@@ -192,6 +195,15 @@ func (c *collector) clean(path string, value any, t reflect.Type) any {
 		c.unreadable(path, "is %s; wanted %s", describe(value), wanted(t, value))
 	}
 	return nil
+}
+
+// plain tells whether a value is text, a number, true or false, or a list of such.
+func plain(value any) bool {
+	if list, ok := value.([]any); ok {
+		return !slices.ContainsFunc(list, func(item any) bool { _, nested := item.([]any); return nested || !plain(item) })
+	}
+	_, object := value.(map[string]any)
+	return value != nil && !object
 }
 
 func (c *collector) cleanObject(path string, object map[string]any, t reflect.Type) any {
@@ -288,6 +300,8 @@ func wanted(t reflect.Type, value any) string {
 		return "an object of names, each with its value"
 	case reflect.Slice:
 		return "a list, in YAML [a, b]"
+	case reflect.Interface:
+		return "text, a number, true or false, or a list of text"
 	case reflect.Int:
 		return "a whole number, without quotes"
 	case reflect.Bool:

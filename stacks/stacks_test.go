@@ -62,7 +62,7 @@ func TestEachMistakeGivesItsExactMessage(t *testing.T) {
 
 func TestFixturesHoldOneMistakeEach(t *testing.T) {
 	// A value that contradicts two rules is told both ways; these are all of that kind.
-	several := []string{"many-mistakes", "aws-many-mistakes", "unknown-top-level-key", "sentries-limit-negative"}
+	several := []string{"many-mistakes", "aws-many-mistakes", "unknown-top-level-key", "sentries-limit-negative", "hardening-many-mistakes"}
 	for _, path := range fixtures(t, "invalid") {
 		name := strings.TrimSuffix(filepath.Base(path), ".yaml")
 		_, err := decode(fixtureSettings(t, path))

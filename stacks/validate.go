@@ -33,6 +33,7 @@ func (c *Config) validate(p *collector) {
 	c.validateHosts(p)
 	c.validateAWS(p)
 	c.validateSSHKey(p)
+	c.validateHardening(p)
 }
 
 func (c *Config) validateAdministrators(p *collector) {

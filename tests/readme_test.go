@@ -93,6 +93,7 @@ func TestEveryCommandOfThePagesExists(t *testing.T) {
 	}
 	for _, wrong := range []string{
 		"make coffee", "make plan STACK=coffee", "pulumi config set --secret icon:sshKey < key", "cp stacks/none a", "frobnicate", "pulumi brew",
+		"go build -o bin/x ./none", "bin/none x",
 	} {
 		if c.check(wrong) == nil {
 			t.Errorf("%q is not noticed", wrong)
@@ -128,6 +129,15 @@ func (c commands) check(line string) error {
 			if !isStack && !slices.Contains(c.targets, target) {
 				return fmt.Errorf("the Makefile has no target %s", target)
 			}
+		}
+	case strings.HasPrefix(line, "go build -o ") && len(arguments) == 4:
+		if !c.made[strings.TrimPrefix(arguments[3], "./")+"/main.go"] {
+			return fmt.Errorf("there is no program %s", arguments[3])
+		}
+		c.made[arguments[2]] = true
+	case strings.HasPrefix(word, "bin/"):
+		if !c.made[word] {
+			return fmt.Errorf("no earlier command builds %s", word)
 		}
 	case word == "cp" && len(arguments) == 2:
 		if !c.made[arguments[0]] {

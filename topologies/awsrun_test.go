@@ -34,17 +34,17 @@ func TestAStackOnAWSSaysWhatItsOperatorMustKnow(t *testing.T) {
 		text    string
 		outputs []string
 	}{
-		"single node": {alone + mainnet + inOneZone, []string{"announce", "bastion", "nodeAddresses"}},
+		"single node": {alone + mainnet + inOneZone, []string{"announce", "bastion", "hardening", "nodeAddresses"}},
 		"sentries": {
 			fronted + mainnet + sentries + inTwoZones + machinesAB + "\n    front: {" + zone + "}",
-			[]string{"announce", "bastion", "nodeAddresses", "sentryAddresses"},
+			[]string{"announce", "bastion", "hardening", "nodeAddresses", "sentryAddresses"},
 		},
 		"balancer and API": {
 			fronted + mainnet + sentries + citizen + inTwoZones + machinesABC + "\n    front: {kind: nlb, " + zone + "}" + api,
-			[]string{"announce", "api", "bastion", "nodeAddresses", "sentryAddresses"},
+			[]string{"announce", "api", "bastion", "hardening", "nodeAddresses", "sentryAddresses"},
 		},
 		"API whose record is the operator's": {
-			archive + mainnet + inTwoZones + citizensAB + withCertificate, []string{"api", "apiBalancer", "bastion", "nodeAddresses"},
+			archive + mainnet + inTwoZones + citizensAB + withCertificate, []string{"api", "apiBalancer", "bastion", "hardening", "nodeAddresses"},
 		},
 	} {
 		for _, preview := range []bool{false, true} {

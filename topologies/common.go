@@ -15,7 +15,7 @@ import (
 func newPlan(c *stacks.Config) *Plan {
 	p := &Plan{
 		Topology: c.Topology, Platform: c.Platform, Network: c.Network.Resolve(),
-		Nodes: map[string]Node{}, Administrators: administrators(c),
+		Nodes: map[string]Node{}, Administrators: administrators(c), Hardening: c.Selections(),
 		Wipe: c.Node.OnDestroy == "wipe", LogLevel: c.Node.LogLevel, SyncTimeout: c.Node.SyncTimeout,
 	}
 	if c.AWS != nil {
@@ -38,12 +38,12 @@ func (p *Plan) addNode(c *stacks.Config, host string, n Node, ports ...int) {
 	p.Nodes[host] = n
 	p.addHost(c, platform.HostSpec{
 		Name: host, Role: n.Role, Ports: ports, Arch: c.Node.Arch,
-		Data: &platform.Data{Dir: c.Node.DataDir, MinDiskGB: c.Node.MinDiskGB, CID: p.Network.CID, Keep: !p.Wipe},
+		Data: &platform.Data{Dir: c.Node.DataDir, MinDiskGB: c.Node.MinDiskGB, CID: p.Network.CID, Runtime: c.NodeRuntime(), Keep: !p.Wipe},
 	})
 }
 
 func (p *Plan) addHost(c *stacks.Config, h platform.HostSpec) {
-	h.SSHPorts = []int{22}
+	h.SSHPorts, h.Hardening = []int{22}, p.Hardening[h.Name]
 	switch {
 	case c.Hosts != nil:
 		// The port that the deploy uses is sshd's own, or leads to 22 by a redirection in front of the machine.
@@ -115,6 +115,10 @@ func (p *Plan) allowMaintenance(c *stacks.Config) {
 	p.allow(hosts, outside, "tcp", "packages and images", c.Maintenance.Ports...)
 	p.allow(hosts, outside, "udp", "names and time", 53, 123)
 	p.allow(hosts, outside, "tcp", "names", 53)
+	p.allow(hosts, outside, "tcp", "keys for time that is authenticated (NTS)", 4460)
+	if c.AWS != nil {
+		p.allow(hosts, platform.NetworkParty(stacks.AWSTime+"/32"), "udp", "AWS's own time", 123)
+	}
 	// Behind relays, goloop has no business outside: a node that announced a port of these would have it show the host's address.
 	if p.Sentries != nil && p.Sentries.Relay {
 		for i := range p.Edges[first:] {

@@ -30,6 +30,8 @@ type Outputs struct {
 	APIBalancer pulumi.StringOutput
 	// Bastion is the address that SSH goes through. Unset where the platform makes none.
 	Bastion pulumi.StringOutput
+	// Network is the hosts; its Verify belongs at the end of a program.
+	Network *components.Network
 }
 
 // Keystores are the keys to import, by host; their text is a secret.
@@ -44,6 +46,7 @@ func Deploy(ctx *pulumi.Context, p *Plan, on platform.Platform, imports Keystore
 		return nil, err
 	}
 	d := &deployment{ctx: ctx, plan: p, hosts: network.Hosts, keys: map[string]*components.NodeKey{}, opts: opts}
+	d.outputs.Network = network
 	if err := d.makeKeys(imports, network); err != nil {
 		return nil, err
 	}

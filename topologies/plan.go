@@ -9,6 +9,7 @@ import (
 
 	"github.com/insight-icon/pulumi-icon/components"
 	"github.com/insight-icon/pulumi-icon/components/platform"
+	"github.com/insight-icon/pulumi-icon/hardening"
 	"github.com/insight-icon/pulumi-icon/internal/awsplan"
 	"github.com/insight-icon/pulumi-icon/internal/cost"
 	"github.com/insight-icon/pulumi-icon/stacks"
@@ -22,6 +23,8 @@ type Plan struct {
 	Network stacks.Profile
 	// Hosts, the P-Rep's first, then sentries, then citizens, each by name; last the bastion, where the platform makes one.
 	Hosts []platform.HostSpec
+	// Hardening by host name: what each host is hardened by.
+	Hardening map[string]*hardening.Selection
 	// Nodes by host name: those hosts that run goloop.
 	Nodes map[string]Node
 	// Sentries is nil for a plan without.
@@ -83,7 +86,7 @@ func (p *Plan) fronted(name string) bool {
 	return slices.ContainsFunc(p.Edges, func(e platform.Edge) bool { return e.To.Front == name })
 }
 
-// String is the plan for a reader: the hosts, and who may talk to whom.
+// String is the plan for a reader: the hosts, who may talk to whom, and what hosts are hardened by.
 func (p *Plan) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s on %s, network %s (cid %s, nid %s)\n", p.Topology, p.Platform, p.Network.Name, p.Network.CID, p.Network.NID)
@@ -104,6 +107,7 @@ func (p *Plan) String() string {
 		}
 		fmt.Fprintf(&b, "  %s -> %s %s/%s: %s\n", e.From, e.To, e.Protocol, strings.Join(ports, ","), why)
 	}
+	p.writeHardening(&b)
 	if p.design != nil {
 		p.writeQuotas(&b)
 	}

@@ -161,6 +161,7 @@ func layerChanges() []opening {
 			),
 			[]string{
 				"unexpected: 10.30.0.0/16 -> citizen-1 tcp 9000", "unexpected: citizen-1 -> 10.30.0.0/16 tcp 443",
+				"unexpected: citizen-1 -> 10.30.0.0/16 tcp 4460",
 				"unexpected: citizen-1 -> 10.30.0.0/16 tcp 53", "unexpected: citizen-1 -> 10.30.0.0/16 tcp 80",
 				"unexpected: citizen-1 -> 10.30.0.0/16 udp 123", "unexpected: citizen-1 -> 10.30.0.0/16 udp 53",
 			},
@@ -182,9 +183,11 @@ func layerChanges() []opening {
 
 // onlyS3 is what a P-Rep that has no way out is left with: what was part of the internet before.
 var onlyS3 = []string{
-	"unexpected: prep-1 -> com.amazonaws.eu-central-1.s3 tcp 443", "unexpected: prep-1 -> com.amazonaws.eu-central-1.s3 tcp 53",
+	"unexpected: prep-1 -> com.amazonaws.eu-central-1.s3 tcp 443",
+	"unexpected: prep-1 -> com.amazonaws.eu-central-1.s3 tcp 4460", "unexpected: prep-1 -> com.amazonaws.eu-central-1.s3 tcp 53",
 	"unexpected: prep-1 -> com.amazonaws.eu-central-1.s3 tcp 80", "unexpected: prep-1 -> com.amazonaws.eu-central-1.s3 udp 123",
-	"unexpected: prep-1 -> com.amazonaws.eu-central-1.s3 udp 53", "missing: prep-1 -> internet tcp 443", "missing: prep-1 -> internet tcp 53",
+	"unexpected: prep-1 -> com.amazonaws.eu-central-1.s3 udp 53", "missing: prep-1 -> internet tcp 443",
+	"missing: prep-1 -> internet tcp 4460", "missing: prep-1 -> internet tcp 53",
 	"missing: prep-1 -> internet tcp 80", "missing: prep-1 -> internet udp 123", "missing: prep-1 -> internet udp 53",
 }
 
@@ -227,10 +230,12 @@ func addressChanges() []opening {
 		},
 		{
 			"a sentry loses its address", mainnetPRep, drop("network-sentry-1-address-association"), []string{
-				"unexpected: sentry-1 -> com.amazonaws.eu-central-1.s3 tcp 443", "unexpected: sentry-1 -> com.amazonaws.eu-central-1.s3 tcp 53",
+				"unexpected: sentry-1 -> com.amazonaws.eu-central-1.s3 tcp 443",
+				"unexpected: sentry-1 -> com.amazonaws.eu-central-1.s3 tcp 4460", "unexpected: sentry-1 -> com.amazonaws.eu-central-1.s3 tcp 53",
 				"unexpected: sentry-1 -> com.amazonaws.eu-central-1.s3 tcp 7100", "unexpected: sentry-1 -> com.amazonaws.eu-central-1.s3 tcp 80",
 				"unexpected: sentry-1 -> com.amazonaws.eu-central-1.s3 udp 123", "unexpected: sentry-1 -> com.amazonaws.eu-central-1.s3 udp 53",
 				"missing: internet -> sentry-1 tcp 7100", "missing: internet -> sentry-1 tcp 9000", "missing: sentry-1 -> internet tcp 443",
+				"missing: sentry-1 -> internet tcp 4460",
 				"missing: sentry-1 -> internet tcp 53", "missing: sentry-1 -> internet tcp 7100", "missing: sentry-1 -> internet tcp 80",
 				"missing: sentry-1 -> internet udp 123", "missing: sentry-1 -> internet udp 53",
 			}, "endpoint network-s3",

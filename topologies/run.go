@@ -10,7 +10,7 @@ import (
 	"github.com/insight-icon/pulumi-icon/stacks"
 )
 
-// Run is the whole program: stack → plan → components → outputs.
+// Run is the whole program: stack → plan → components → outputs, and whether all hosts are as wanted.
 func Run(ctx *pulumi.Context) error {
 	c, err := stacks.Load(ctx)
 	if err != nil {
@@ -37,6 +37,7 @@ func Run(ctx *pulumi.Context) error {
 		})
 	}
 	out.export(ctx, plan)
+	out.Network.Verify(ctx, "hardening")
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"github.com/insight-icon/pulumi-icon/hardening"
 	"github.com/insight-icon/pulumi-icon/internal/remote"
 )
 
@@ -50,6 +51,8 @@ type HostSpec struct {
 	Ports []int
 	// Data is the node's data directory, nil for hosts without a node.
 	Data *Data
+	// Hardening is what the host is hardened by, nil for its role's profile as it is.
+	Hardening *hardening.Selection
 }
 
 // Data is where a node keeps its chain.
@@ -60,6 +63,8 @@ type Data struct {
 	MinDiskGB int
 	// CID is the chain that it may hold ("0x…"); another network's is never overwritten.
 	CID string
+	// Runtime is what the node runs in: "binary", "podman" or "docker".
+	Runtime string
 	// Keep says that the data outlives the machine and the stack: a disk that the platform makes for it is never deleted.
 	Keep bool
 }
@@ -116,6 +121,8 @@ func (p Party) String() string {
 type Platform interface {
 	// Name is the configuration's word for it: "hosts", "aws", …
 	Name() string
+	// LoginUser is who the deploy logs in as on a host of that name, who must never be kept from it.
+	LoginUser(host string) string
 	// Validate refuses by name what this platform cannot do, all at once, before anything exists.
 	Validate(spec NetworkSpec) error
 	// Network makes the hosts, and opens the edges where the platform itself can close them. Children belong to parent.

@@ -55,6 +55,10 @@ var pages = []page{
 		about: "DNS or load balancers in front of sentries and API",
 	},
 	{
+		file: "image.md", title: "Images on AWS", dir: "components/platform/aws/image", new: "New", made: "Image", types: []string{"Args"},
+		about: "machine images that are [hardened already](../golden-image.md)",
+	},
+	{
 		file: "hosts.md", title: "The platform hosts", dir: "components/platform/hosts", new: "New", made: "Hosts",
 		types: []string{"Args", "Machine", "Bastion"}, about: "machines that already exist",
 	},
@@ -64,8 +68,8 @@ func index() string {
 	var b strings.Builder
 	b.WriteString(notice("components"))
 	b.WriteString("# Components\n\nThe building blocks, for a Pulumi program of one's own: see the examples, " +
-		"[a P-Rep and two sentries](../../examples/prep-and-sentries/main.go) on machines that exist, and\n" +
-		"[a P-Rep on AWS](../../examples/prep-on-aws/main.go).\n\n")
+		"[a P-Rep and two sentries](../../examples/prep-and-sentries/main.go) on machines that exist,\n" +
+		"[a P-Rep on AWS](../../examples/prep-on-aws/main.go), and [images on AWS](../../examples/golden-image/main.go).\n\n")
 	var rows [][]string
 	for _, p := range pages {
 		rows = append(rows, []string{fmt.Sprintf("[%s](%s)", p.title, p.file), p.about})

@@ -23,7 +23,7 @@ default".
 // words for Go's types.
 var words = map[string]string{
 	"string": "text", "bool": "boolean", "*bool": "boolean", "int": "number", "[]string": "list of text", "[]int": "list of numbers",
-	"map[string]string": "map of text",
+	"map[string]string": "map of text", "map[string]map[string]any": "map of maps of values",
 }
 
 // configured are the directories of the types below stacks.Config, by package.

@@ -1,5 +1,6 @@
-// Command gen writes docs/configuration.md, docs/components and docs/policies.md from the code, which stays the only place that says what
-// a field or a rule is, and the costs in docs/topologies from the stack files. Run it in the repository's root: go run ./docs/gen
+// Command gen writes docs/configuration.md, docs/components, docs/hardening/controls.md and docs/policies.md from the code, which stays the
+// only place that says what a field, a control or a rule is, and the costs in docs/topologies from the stack files. Run it in the
+// repository's root: go run ./docs/gen
 package main
 
 import (
@@ -58,6 +59,7 @@ func Generate(root string) (map[string]string, error) {
 	if files["docs/configuration.md"], err = configuration(code); err != nil {
 		return nil, err
 	}
+	files["docs/hardening/controls.md"] = controls()
 	files["docs/policies.md"] = notice("tests/policy") + policies + policy.Table()
 	pages, err := costPages(root)
 	if err != nil {

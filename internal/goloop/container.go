@@ -63,8 +63,13 @@ func ContainerEnv(s Settings, img Image) string {
 }
 
 // ContainerUnit is the systemd unit of the runtime "container": one container in the foreground, made anew at every start, because the
-// image keeps its settings in the container's own layer. The host's network is used, so that nftables' rules hold for it and no
-// published port can bypass them.
+// image keeps its settings in the container's own layer (and so needs it writable). The host's network is used, so that nftables' rules
+// hold for it and no published port can bypass them.
+//
+// The image's root is the host's, without the privileges that make it one. A user namespace would be better, but: docker refuses one
+// together with the host's network; podman 4.3 cannot start an image whose root is icon-node and whose other users are elsewhere
+// (github.com/containers/storage issue 1308, seen on Debian 12); with no other users the image's cron would fail, which keeps its logs
+// small; and a range of its own could not write what icon-node owns.
 func ContainerUnit(s Settings, img Image) string {
 	run := []string{
 		"run", "--rm", "--name", "icon-node", "--network", "host", "--pull", "never",
@@ -81,22 +86,23 @@ func ContainerUnit(s Settings, img Image) string {
 		"--volume", s.DataDir + "/key/" + keystoreFile + ":/goloop/config/" + keystoreFile + ":ro",
 		"--security-opt", "no-new-privileges",
 	}
-	// SYS_TIME is not given either: the host's chrony keeps the clock. The rest of the engine's defaults is what lets the image's root
-	// write into directories of the node's user and change users.
-	for _, c := range []string{"AUDIT_WRITE", "MKNOD", "NET_BIND_SERVICE", "NET_RAW", "SETFCAP", "SYS_CHROOT"} {
-		run = append(run, "--cap-drop", c)
+	// These let the image's root write into directories of the node's user, and its supervisor and cron change users and end processes.
+	// The host's chrony keeps the clock.
+	run = append(run, "--cap-drop", "ALL")
+	for _, c := range []string{"CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID"} {
+		run = append(run, "--cap-add", c)
 	}
-	dependency := ""
+	dependency, sandboxing := "", fmt.Sprintf(podmanSandboxing, s.DataDir)
 	if img.Engine == "docker" {
-		dependency = "Requires=docker.service\nAfter=docker.service\n"
-		// docker's daemon starts the processes, outside the unit: limits for them belong to this slice.
-		run = append(run, "--cgroup-parent", "icon-node.slice", "--ulimit", "nofile=65536:65536")
+		dependency, sandboxing = "Requires=docker.service\nAfter=docker.service\n", dockerSandboxing
+		// docker's daemon starts the processes, outside the unit: the slice, and these, are their limits.
+		run = append(run, "--cgroup-parent", "icon-node.slice", "--ulimit", "nofile=65536:65536", "--ulimit", "core=0:0", "--pids-limit", "4096")
 	} else {
 		// All processes stay in the unit's own cgroup, where systemd sees, limits and ends them, and have the unit's limits.
 		run = append(run, "--cgroups", "disabled", "--ulimit", "host")
 	}
 	run = append(run, img.Reference)
-	return fmt.Sprintf(containerUnit, dependency, "/usr/bin/"+img.Engine, strings.Join(run, " "))
+	return fmt.Sprintf(containerUnit, dependency, "/usr/bin/"+img.Engine, strings.Join(run, " "), sandboxing)
 }
 
 // ExecStop gives the image's own supervisor the time that it takes to end goloop (at least 3 s, s6-overlay's grace time). A container that
@@ -122,10 +128,7 @@ Restart=always
 RestartSec=3
 TimeoutStopSec=60
 LimitNOFILE=65536
-# A cloud's metadata hold the host's SSH key. The firewall keeps all users but root away from them; the image's root it cannot tell apart.
-# (Not with docker, whose daemon starts the processes elsewhere.)
-IPAddressDeny=169.254.169.254
-
+%[4]s
 [Install]
 WantedBy=multi-user.target
 `

@@ -1,6 +1,9 @@
 package goloop_test
 
 import (
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -38,6 +41,26 @@ func TestUnitsAreAsReviewedAndTakenBySystemd(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			golden.Check(t, name+".service", c.text)
 			host.VerifyUnit(t, goloop.Unit, c.text, []string{c.executable}, c.units)
+		})
+	}
+}
+
+// The limits are tenths. The container's own walls are the engine's: podman's unit keeps what starting a container takes.
+func TestUnitsStayWithinTheirExposureBySystemdsMeasure(t *testing.T) {
+	for name, c := range map[string]struct{ text, limit string }{
+		"binary": {goloop.BinaryUnit(settings()), "20"},
+		"podman": {goloop.ContainerUnit(settings(), image("podman")), "46"},
+		"docker": {goloop.ContainerUnit(settings(), image("docker")), "20"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), goloop.Unit)
+			if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			out, err := exec.Command("systemd-analyze", "security", "--offline=yes", "--no-pager", "--threshold="+c.limit, path).CombinedOutput()
+			if err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
 		})
 	}
 }
@@ -108,7 +131,7 @@ func TestScriptsAreCleanAsWholePrograms(t *testing.T) {
 	host.Shellcheck(t, program(t, goloop.GuardScript, nil, map[string]string{"keys": "a hx0\n"}))
 	host.Shellcheck(t, program(t, goloop.ServiceScript, map[string]string{
 		"DATA_DIR": "/d", "RUNTIME": "binary", "CID": "0x1", "JOIN": "--role 3", "SEEDS": "a:1", "ROLE": "3", "TIMEOUT": "5",
-		"ENGINE": "", "IMAGE": "",
+		"ENGINE": "docker", "IMAGE": "i@sha256:0",
 	}, map[string]string{"icon-node.service": "x\n", "genesis.b64": "eA==\n"}))
 	host.Shellcheck(t, program(t, goloop.VerifyScript, verifyVars, nil))
 }

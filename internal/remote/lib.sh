@@ -2,9 +2,12 @@
 # The library that every step's program begins with. A step defines
 #   apply   makes the host as the plan wants it, changing only what differs
 #   remove  takes away what apply made
+#   verify  where it has one: compares, changes nothing, and reports to descriptor 3
 # and may use what is below. Everything that a step prints goes to its log on the host; only summary and fail speak to the deploy.
 set -Eeuo pipefail
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive
+# A login's own directory for temporary files (pam_tmpdir): another user, whom something is run as, could not use it.
+unset TMPDIR TMP TEMP TEMPDIR
 umask 022
 
 CHANGED=0 FAILED=false UNFINISHED=false
@@ -150,10 +153,16 @@ run_remove() {
   rm -f "$owner" "/run/icon/unfinished-${THING:-$STEP}"
 }
 
+# run_verify compares, and changes nothing: the step's function verify writes its report to the deploy.
+run_verify() {
+  declare -F verify >/dev/null || fail "has nothing to verify"
+  verify
+}
+
 main() {
   local half=$1
-  HOST=$2 STEP=$3 SSH_CLIENT_ADDRESS=${4%% *} SSH_SERVER_PORT=${4##* }
-  export HOST STEP STEP_DIR SSH_CLIENT_ADDRESS SSH_SERVER_PORT
+  HOST=$2 STEP=$3 CONNECTION=$4
+  export HOST STEP STEP_DIR CONNECTION
   LOG=/var/log/icon/$STEP.log
   exec 3>&1 4>&2
   [[ $EUID -eq 0 ]] || fail "needs root: let the login user be root, or one with sudo without a password"
@@ -177,5 +186,5 @@ main() {
   umask 022
   "run_$half"
   printf '=== done, %d changed, %d ms\n' "$CHANGED" "$(((${EPOCHREALTIME/./} - begin) / 1000))"
-  summary "changed=$CHANGED"
+  [[ $half == verify ]] || summary "changed=$CHANGED"
 }

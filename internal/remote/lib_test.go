@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/insight-icon/pulumi-icon/internal/remote"
+	"github.com/insight-icon/pulumi-icon/internal/verify"
 	"github.com/insight-icon/pulumi-icon/tests/host"
 )
 
@@ -135,7 +135,7 @@ apply() { packages bash coreutils; packages bash not-there-1 not-there-2; }`, `
 // launched runs a program as pulumi-command does: the launcher in a shell, the program on its standard input.
 func launched(t *testing.T, text, half string, timeout time.Duration, more string) string {
 	t.Helper()
-	out, _ := host.Scenario(t, map[string]string{"program": text, "launch": remote.Launcher("host-1", "test", half, timeout, false)},
+	out, _ := host.Scenario(t, map[string]string{"program": text, "launch": verify.Command(half, "host-1", "test", timeout, "root")},
 		`export SSH_CONNECTION="192.0.2.7 50000 10.0.0.1 22"; sh "$FILES/launch" <"$FILES/program"; echo "exit $?"; `+more)
 	return out
 }
@@ -143,12 +143,12 @@ func launched(t *testing.T, text, half string, timeout time.Duration, more strin
 func TestTheLauncherRunsTheHalfAndLeavesNothingBehind(t *testing.T) {
 	text := program(t, `
 apply() {
-  summary "apply $HOST $STEP $SSH_CLIENT_ADDRESS $SSH_SERVER_PORT $(cat "$STEP_DIR/secret")"
+  summary "apply $HOST $STEP $CONNECTION $(cat "$STEP_DIR/secret")"
   summary "$(stat -c %a "$STEP_DIR/secret" "$STEP_DIR" | paste -sd' ')"
 }
 remove() { summary "remove $X"; }`, map[string]string{"X": "it's"}, map[string]string{"secret": "s3cret"})
 	const left = "ls -A /run/icon"
-	const want = "apply host-1 test 192.0.2.7 22 s3cret\n600 700\nchanged=0\nexit 0\nlock\n"
+	const want = "apply host-1 test 192.0.2.7 50000 10.0.0.1 22 s3cret\n600 700\nchanged=0\nexit 0\nlock\n"
 	if out := launched(t, text, "apply", time.Minute, left); out != want {
 		t.Errorf("said\n%s\nwanted\n%s", out, want)
 	}
@@ -219,4 +219,18 @@ apply() { if unit icon-test.service <<<"[Unit]"; then summary "restart"; else su
 		pretend systemctl 'echo "$*" >>/run/systemctl'
 		step test apply; step test apply; touch /run/icon/unfinished-test; step test apply; cat /run/systemctl`,
 		"restart\nchanged=1\nas it was\nchanged=0\nrestart\nchanged=0\ndaemon-reload\ndaemon-reload\n")
+}
+
+func TestAVerificationReportsChangesNothingAndIsNoStepThatHasBegun(t *testing.T) {
+	text := program(t, `apply() { :; }
+remove() { :; }
+verify() { echo "noise"; printf 'control\tbanners\tok\t\t1\n' >&3; }`, nil, nil)
+	const want = "control\tbanners\tok\t\t1\nexit 0\nlock\n"
+	if out := launched(t, text, "verify", time.Minute, "ls -A /run/icon; ls -A /etc/icon/owners 2>/dev/null"); out != want {
+		t.Errorf("said\n%s\nwanted\n%s", out, want)
+	}
+	out := launched(t, program(t, idle, nil, nil), "verify", time.Minute, "")
+	if !strings.Contains(out, "host host-1, step test: has nothing to verify") || !strings.Contains(out, "exit 1") {
+		t.Errorf("a step without the half says\n%s", out)
+	}
 }

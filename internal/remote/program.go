@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"sort"
 	"strings"
-	"time"
 	"unicode/utf8"
 )
 
@@ -20,6 +19,11 @@ var nameForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
 // of the half that the launcher asks for. It is text that a reader can follow in `pulumi preview --diff`.
 func Program(script string, vars, files map[string]string) (string, error) {
 	var b strings.Builder
+	size := len(library) + len(script) + 4096
+	for _, text := range files {
+		size += len(text)
+	}
+	b.Grow(size)
 	b.WriteString(library)
 	for _, k := range sortedKeys(vars) {
 		if !nameForm.MatchString(k) || strings.ContainsAny(k, ".-") {
@@ -60,16 +64,6 @@ func writeFile(b *strings.Builder, name, content string) {
 		enc = enc[120:]
 	}
 	b.WriteString(enc + "\n" + end + "\n")
-}
-
-// launcher is the short command of a step: bash, within the time limit, with the program on standard input. It says which host and step
-// it is, because pulumi-command repeats it when it fails, and holds nothing of the step's inputs.
-func launcher(host, step, half string, timeout time.Duration, sudo bool) string {
-	command := fmt.Sprintf(`timeout -k 30 %d bash -s %s %s %s "$SSH_CONNECTION"`, int(timeout.Seconds()), half, host, step)
-	if sudo {
-		command = "sudo -n " + command
-	}
-	return command
 }
 
 // Quote makes s one word of a POSIX shell.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/insight-icon/pulumi-icon/internal/remote"
+	"github.com/insight-icon/pulumi-icon/internal/verify"
 	"github.com/insight-icon/pulumi-icon/tests/golden"
 	"github.com/insight-icon/pulumi-icon/tests/host"
 )
@@ -130,9 +131,9 @@ func TestASummaryWithoutTheKeyGivesNothing(t *testing.T) {
 }
 
 func TestTheLauncherIsShortAndTheSameForEveryInput(t *testing.T) {
-	golden.Check(t, "launcher.txt", remote.Launcher("prep-1", "ready", "apply", 10*time.Minute, false)+"\n"+
-		remote.Launcher("prep-1", "ready", "remove", 90*time.Second, true)+"\n")
-	for _, sudo := range []bool{true, false} {
-		host.Accepted(t, exec.Command("sh", "-n", "-c", remote.Launcher("prep-1", "ready", "apply", time.Minute, sudo)))
+	golden.Check(t, "launcher.txt", verify.Command("apply", "prep-1", "ready", 10*time.Minute, "root")+"\n"+
+		verify.Command("remove", "prep-1", "ready", 90*time.Second, "deploy")+"\n")
+	for _, user := range []string{"root", "deploy"} {
+		host.Accepted(t, exec.Command("sh", "-n", "-c", verify.Command("apply", "prep-1", "ready", time.Minute, user)))
 	}
 }

@@ -68,11 +68,12 @@ type Session struct {
 	address    pulumi.StringInput
 	identity   pulumi.StringOutput
 	connection remote.ConnectionOutput
-	sudo       bool
+	login      Login
 	deleted    pulumi.Resource
 	machine    pulumi.StringInput // the id of deleted, nil without
 	holds      pulumi.StringInput // nil without
 	last       []pulumi.Resource
+	hardened   *hardened // nil before a step with controls
 }
 
 // SessionArgs are the inputs of NewSession.
@@ -106,12 +107,13 @@ func NewSession(args SessionArgs) (*Session, error) {
 		return nil, errors.Join(errs...)
 	}
 	l := args.Login
+	l.User, l.Port = userOrRoot(l.User), portOr22(l.Port)
 	s := &Session{
 		host:       args.Host,
 		address:    l.Address,
 		identity:   pulumi.Sprintf("%s %s", l.Address, l.HostKey),
 		connection: l.connection().ToConnectionOutput(),
-		sudo:       orString(l.User, "root") != "root",
+		login:      l,
 		deleted:    args.DeletedWith,
 	}
 	if r, ok := args.DeletedWith.(pulumi.CustomResource); ok {
@@ -141,8 +143,8 @@ func (l Login) connection() remote.ConnectionArgs {
 	}
 	c := remote.ConnectionArgs{
 		Host:           l.Address,
-		Port:           pulumi.Float64Ptr(float64(orInt(l.Port, 22))),
-		User:           pulumi.StringPtr(orString(l.User, "root")),
+		Port:           pulumi.Float64Ptr(float64(l.Port)),
+		User:           pulumi.StringPtr(l.User),
 		HostKey:        optional(l.HostKey),
 		DialErrorLimit: pulumi.IntPtr(tries),
 		PerDialTimeout: pulumi.IntPtr(perDialTimeout),
@@ -153,8 +155,8 @@ func (l Login) connection() remote.ConnectionArgs {
 	if b := l.Bastion; b != nil {
 		p := remote.ProxyConnectionArgs{
 			Host:           b.Address,
-			Port:           pulumi.Float64Ptr(float64(orInt(b.Port, 22))),
-			User:           pulumi.StringPtr(orString(b.User, "root")),
+			Port:           pulumi.Float64Ptr(float64(portOr22(b.Port))),
+			User:           pulumi.StringPtr(userOrRoot(b.User)),
 			HostKey:        optional(b.HostKey),
 			DialErrorLimit: pulumi.IntPtr(tries),
 			PerDialTimeout: pulumi.IntPtr(perDialTimeout),
@@ -171,16 +173,16 @@ func optional(s pulumi.StringInput) pulumi.StringPtrInput {
 	return s.ToStringOutput().ToStringPtrOutput()
 }
 
-func orInt(v, def int) int {
-	if v == 0 {
-		return def
+func portOr22(port int) int {
+	if port == 0 {
+		return 22
 	}
-	return v
+	return port
 }
 
-func orString(v, def string) string {
-	if v == "" {
-		return def
+func userOrRoot(user string) string {
+	if user == "" {
+		return "root"
 	}
-	return v
+	return user
 }

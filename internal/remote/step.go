@@ -7,6 +7,8 @@ import (
 
 	"github.com/pulumi/pulumi-command/sdk/go/command/remote"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/insight-icon/pulumi-icon/internal/verify"
 )
 
 // Step is an idempotent script with its inputs.
@@ -28,6 +30,11 @@ type Step struct {
 	// machines (SessionArgs.DeletedWith) that is so for a move to another host. A host's machine that is made anew needs no fence: the old
 	// one is gone before there is a new one, and a half that must run on it would keep a lost one from ever being made anew.
 	Fenced bool
+	// Trial says that the step may change the access to the host, and rolls that back unless a new login confirms it: this process makes that
+	// login while the step runs. See hardening.Control.Access.
+	Trial bool
+	// Controls is how many controls the script's half "verify" looks at, see Verify. 0: it has no such half.
+	Controls int
 }
 
 // Result is an applied step.
@@ -49,16 +56,18 @@ func (s *Session) Run(ctx *pulumi.Context, name string, step Step, opts ...pulum
 	if timeout == 0 {
 		timeout = 10 * time.Minute
 	}
+	command := func(half string) string { return verify.Command(half, s.host, step.Name, timeout, s.login.User) }
+	program, before := s.program(step), s.last
 	args := &remote.CommandArgs{
 		Connection: s.connection,
-		Create:     pulumi.String(launcher(s.host, step.Name, "apply", timeout, s.sudo)),
-		Stdin:      s.program(step).ToStringPtrOutput(),
+		Create:     pulumi.String(command("apply")),
+		Stdin:      program.ToStringPtrOutput(),
 		// The step logs on the host; a line of more than 64 KiB would hang pulumi-command's own log.
 		Logging:                remote.LoggingNone,
 		AddPreviousOutputInEnv: pulumi.Bool(false),
 	}
 	if step.Remove {
-		args.Delete = pulumi.String(launcher(s.host, step.Name, "remove", timeout, s.sudo))
+		args.Delete = pulumi.String(command("remove"))
 	}
 	if step.Fenced {
 		args.Triggers = pulumi.Array{s.address}
@@ -74,6 +83,12 @@ func (s *Session) Run(ctx *pulumi.Context, name string, step Step, opts ...pulum
 		return nil, fmt.Errorf("host %s, step %s: %w", s.host, step.Name, err)
 	}
 	s.last = []pulumi.Resource{cmd}
+	if step.Trial {
+		s.confirm(ctx, program, before, cmd, timeout)
+	}
+	if step.Controls > 0 {
+		s.hardened = &hardened{program, step.Controls, timeout}
+	}
 	return &Result{Resource: cmd, Summary: cmd.Stdout}, nil
 }
 

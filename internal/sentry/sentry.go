@@ -117,7 +117,9 @@ func channelBytes(cid string) string {
 	return fmt.Sprintf("94%02x%s", 0xa0+len(name), hex.EncodeToString([]byte(name)))
 }
 
-// UnitFile is the systemd unit: HAProxy as its own user from the start, with nothing it could gain or write to.
+// UnitFile is the systemd unit: HAProxy as its own user from the start, with nothing it could gain or write to. MemoryDenyWriteExecute is
+// left out because HAProxy compiles its regular expressions at run time and refuses the configuration where it can't; @resources stays
+// because it binds its threads to processors. Each reload leaves a worker of old for up to 15 minutes: TasksMax has room for many.
 const UnitFile = `# Made by pulumi-icon.
 [Unit]
 Description=ICON sentry (HAProxy)
@@ -142,7 +144,9 @@ Restart=always
 RestartSec=1
 LimitNOFILE=524288
 UMask=0077
-` + goloop.Sandboxing + `SystemCallFilter=~@privileged
+TasksMax=2048
+` + goloop.Sandboxing + `ExecPaths=/usr/sbin/haproxy /usr/bin/kill /usr/lib /usr/lib64
+SystemCallFilter=~@privileged
 
 [Install]
 WantedBy=multi-user.target

@@ -73,6 +73,18 @@ func TestTheUnitIsTakenBySystemd(t *testing.T) {
 	host.VerifyUnit(t, sentry.Unit, sentry.UnitFile, []string{"/usr/sbin/haproxy", "/bin/kill"}, []string{"icon-firewall.service"})
 }
 
+func TestTheUnitStaysWithinItsExposureBySystemdsMeasure(t *testing.T) {
+	path := filepath.Join(t.TempDir(), sentry.Unit)
+	if err := os.WriteFile(path, []byte(sentry.UnitFile), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// In tenths.
+	out, err := exec.Command("systemd-analyze", "security", "--offline=yes", "--no-pager", "--threshold=20", path).CombinedOutput()
+	if err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 func program(tb testing.TB, script string, vars, files map[string]string) string {
 	tb.Helper()
 	text, err := remote.Program(script, vars, files)

@@ -21,7 +21,8 @@ import (
 // basePackages make a root filesystem that behaves as Debian's cloud image does, without anything a deployment installs itself.
 var basePackages = []string{
 	"systemd", "systemd-sysv", "libpam-systemd", "systemd-timesyncd", "dbus", "udev", "openssh-server", "sudo", "iproute2",
-	"iputils-ping", "netbase", "ca-certificates", "curl", "tar", "procps", "kmod", "cron", "logrotate", "less",
+	"iputils-ping", "netbase", "ca-certificates", "curl", "tar", "procps", "kmod", "cron", "logrotate", "less", "apparmor", "python3",
+	"unattended-upgrades",
 }
 
 // baseHook turns what Debian installed into what a host boots from.

@@ -55,7 +55,10 @@ type Lab struct {
 
 // DefaultPackages are the packages the hosts of an ICON installation install from Debian.
 var DefaultPackages = []string{
-	"haproxy", "nftables", "chrony", "podman", "crun", "conmon", "netavark", "aardvark-dns", "catatonit", "uidmap",
+	"haproxy", "podman", "crun", "conmon", "netavark", "aardvark-dns", "catatonit", "uidmap",
+	// What the hardening's controls need; tests/hardening_test.go holds this list to them.
+	"acct", "aide", "apparmor", "apparmor-utils", "audispd-plugins", "auditd", "chkrootkit", "chrony", "cracklib-runtime", "debsums",
+	"libpam-pwquality", "libpam-tmpdir", "logrotate", "nftables", "rsyslog", "sudo", "unattended-upgrades", "usbguard",
 }
 
 // Packages returns the Debian packages the lab needs on the machine.

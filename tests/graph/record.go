@@ -13,6 +13,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
+
+	"github.com/insight-icon/pulumi-icon/internal/remote"
 )
 
 // project and stack that recorded programs run in.
@@ -49,7 +51,9 @@ func Run(tb testing.TB, o Options, program pulumi.RunFunc) (*Graph, error) {
 		return nil, err
 	}
 	defer stop()
-	err = pulumi.RunErr(program, func(info *pulumi.RunInfo) {
+	// There are no hosts that the program's own process could log in to.
+	offline := func(ctx *pulumi.Context) error { return program(remote.Offline(ctx)) }
+	err = pulumi.RunErr(offline, func(info *pulumi.RunInfo) {
 		info.Project, info.Stack, info.MonitorAddr, info.EngineAddr = project, stack, address, address
 		info.DryRun, info.Config, info.ConfigSecretKeys = o.Preview, o.Config, o.SecretKeys
 	})

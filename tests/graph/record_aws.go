@@ -102,6 +102,11 @@ func awsOutputs(r *Resource, out resource.PropertyMap) {
 			"resourceRecordValue": resource.NewProperty("_y." + r.Name), "domainName": r.Inputs["domainName"],
 		}
 		out["domainValidationOptions"] = resource.NewProperty([]resource.PropertyValue{resource.NewProperty(option)})
+	case "aws:imagebuilder/image:Image":
+		amis := resource.NewProperty([]resource.PropertyValue{resource.NewProperty(resource.PropertyMap{
+			"image": resource.NewProperty("ami-" + r.Name), "region": resource.NewProperty(awsRegion),
+		})})
+		out["outputResources"] = resource.NewProperty([]resource.PropertyValue{resource.NewProperty(resource.PropertyMap{"amis": amis})})
 	case "tls:index/privateKey:PrivateKey":
 		hostKeyOutputs(r.Name, out)
 	}

@@ -110,6 +110,9 @@ func (a *AWS) Made() *Made { return a.made }
 // Name is "aws".
 func (*AWS) Name() string { return "aws" }
 
+// LoginUser is the user that the images' cloud-init makes.
+func (*AWS) LoginUser(string) string { return user }
+
 // Network makes the network and the machines. Children are named after name and belong to parent, whose providers they are made with.
 func (a *AWS) Network(ctx *pulumi.Context, name string, spec platform.NetworkSpec, parent pulumi.Resource) (
 	map[string]*platform.Host, error,

@@ -13,7 +13,7 @@ import (
 
 	"github.com/insight-icon/pulumi-icon/components/platform"
 	"github.com/insight-icon/pulumi-icon/internal/remote"
-	"github.com/insight-icon/pulumi-icon/internal/sshcheck"
+	"github.com/insight-icon/pulumi-icon/internal/sshrun"
 )
 
 // Args are the inputs of New.
@@ -71,6 +71,9 @@ func New(args Args) *Hosts {
 
 // Name is "hosts".
 func (*Hosts) Name() string { return "hosts" }
+
+// LoginUser is the machine's, as configured.
+func (h *Hosts) LoginUser(host string) string { return or(h.args.Machines[host].User, "root") }
 
 // Validate refuses hosts that have no machine, and machines without what a login needs.
 func (h *Hosts) Validate(spec platform.NetworkSpec) error {
@@ -139,26 +142,26 @@ func (h *Hosts) checkedKey(ctx *pulumi.Context, spec platform.NetworkSpec) pulum
 	private, passphrase := text(h.args.PrivateKey), text(h.args.Passphrase)
 	return pulumi.UnsecretWithContext(ctx.Context(), pulumi.All(private, passphrase).ApplyTWithContext(ctx.Context(),
 		func(c context.Context, in []any) (bool, error) {
-			key := sshcheck.Key{PrivateKey: in[0].(string), Passphrase: in[1].(string)}
+			key := sshrun.Key{PrivateKey: in[0].(string), Passphrase: in[1].(string)}
 			if h.args.WithoutLoginCheck {
 				return true, nil
 			}
-			if err := sshcheck.Check(c, targets, key, h.args.ConnectTimeout); err != nil {
+			if err := sshrun.Check(c, targets, key, h.args.ConnectTimeout); err != nil {
 				return false, fmt.Errorf("not every host can be logged in to; nothing was changed:\n%w", err)
 			}
 			return true, nil
 		})).(pulumi.BoolOutput)
 }
 
-func (h *Hosts) targets(spec platform.NetworkSpec) []sshcheck.Target {
-	targets := make([]sshcheck.Target, 0, len(spec.Hosts))
+func (h *Hosts) targets(spec platform.NetworkSpec) []sshrun.Target {
+	targets := make([]sshrun.Target, 0, len(spec.Hosts))
 	for _, s := range spec.Hosts {
 		m := h.args.Machines[s.Name]
-		t := sshcheck.Target{
+		t := sshrun.Target{
 			Name: s.Name, Where: h.where(s.Name), Address: m.Address, Port: orInt(m.Port, 22), User: or(m.User, "root"), HostKey: m.HostKey,
 		}
 		if b := m.Bastion; b != nil {
-			t.Via = &sshcheck.Target{
+			t.Via = &sshrun.Target{
 				Name: "bastion of " + s.Name, Where: h.where(s.Name) + ".bastion",
 				Address: b.Address, Port: orInt(b.Port, 22), User: or(b.User, "root"), HostKey: b.HostKey,
 			}

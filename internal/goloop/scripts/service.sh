@@ -17,6 +17,7 @@ apply() {
   fi
   case $RUNTIME in
     container)
+      slice
       if put 0600 root:root /etc/icon/node/node.env <"$STEP_DIR/node.env"; then running=restart; fi
       # The image takes the password from its environment only; a root-only file keeps it out of every command line.
       if put 0600 root:root /etc/icon/node/password.env <<<"KEY_PASSWORD=$(<"$DATA_DIR/key/password")"; then running=restart; fi
@@ -36,7 +37,28 @@ apply() {
   esac
 }
 
-remove() { disable icon-node.service; }
+remove() {
+  disable icon-node.service
+  disable icon-node.slice
+}
+
+# slice is where docker's daemon puts the container, which is outside the unit. A cloud's metadata hold the host's SSH key: the firewall
+# keeps all users but root away from them, and the image's root it cannot tell apart. One that is in use takes a change at once.
+slice() {
+  if [[ $ENGINE == docker ]]; then
+    unit icon-node.slice <<<"$SLICE" || true
+  else
+    disable icon-node.slice
+  fi
+}
+
+SLICE='# Made by pulumi-icon.
+[Unit]
+Description=Container of the ICON node
+
+[Slice]
+IPAddressDeny=169.254.169.254
+TasksMax=4096'
 
 # Images that earlier deploys have put here and that no container uses any more.
 remove_other_images() {

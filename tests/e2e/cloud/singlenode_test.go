@@ -35,6 +35,8 @@ func base(topology, public string) map[string]any {
 		"maintenance":    map[string]any{"to": []string{administrators}},
 		"node":           box.Node(map[string]any{"minDiskGB": 1}),
 		"prep":           map[string]any{"host": sandbox.PRepHost},
+		// A machine of AWS has one interface. The lab's have two, and what comes in by one is answered by the other.
+		"hardening": map[string]any{"parameters": map[string]any{"kernel-settings": map[string]any{"reversePath": "loose"}}},
 		"aws": map[string]any{
 			"region": "eu-central-1", "zones": []string{"eu-central-1a"}, "administratorKeys": []string{public},
 			"vpc": map[string]any{"cidr": vpc.String()},

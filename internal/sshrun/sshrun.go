@@ -1,6 +1,7 @@
-// Package sshcheck finds out, before anything is changed, whether each host of a plan can be logged in to, and says for each that
-// can't what is wrong: not reached, another host key, or a refused login.
-package sshcheck
+// Package sshrun logs in to hosts by SSH from this very process, each with the one host key that is known of it. Check finds out, before
+// anything is changed, whether each host of a plan can be logged in to, and says for each that can't what is wrong: not reached, another
+// host key, or a refused login. Dial logs in to one, to run commands there.
+package sshrun
 
 import (
 	"bytes"
@@ -56,7 +57,12 @@ func Check(ctx context.Context, targets []Target, key Key, wait time.Duration) e
 		wg.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			problems[i] = login(ctx, t, auth, wait)
+			client, err := login(ctx, t, auth, wait)
+			if err != nil {
+				problems[i] = err
+				return
+			}
+			problems[i] = client.Close()
 		})
 	}
 	wg.Wait()
@@ -93,18 +99,18 @@ func (k Key) method() (ssh.AuthMethod, func(), error) {
 }
 
 // login tries until the host answers or the wait is over. Only "not reached" is tried again: a wrong key stays wrong.
-func login(ctx context.Context, t Target, auth ssh.AuthMethod, wait time.Duration) error {
+func login(ctx context.Context, t Target, auth ssh.AuthMethod, wait time.Duration) (*Client, error) {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	for {
-		err := try(ctx, t, auth)
+		client, err := try(ctx, t, auth)
 		var unreached *unreachedError
 		if !errors.As(err, &unreached) {
-			return err
+			return client, err
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("host %s (%s): not reached within %s at %s: %w. Is it on, and does its SSH port answer this machine?",
+			return nil, fmt.Errorf("host %s (%s): not reached within %s at %s: %w. Is it on, and does its SSH port answer this machine?",
 				unreached.target.Name, unreached.target.Where, wait, unreached.target.hostPort(), unreached.err)
 		case <-time.After(retryEvery):
 		}
@@ -120,21 +126,22 @@ func (e *unreachedError) Error() string { return e.err.Error() }
 
 func (t Target) hostPort() string { return net.JoinHostPort(t.Address, strconv.Itoa(t.Port)) }
 
-func try(ctx context.Context, t Target, auth ssh.AuthMethod) error {
+func try(ctx context.Context, t Target, auth ssh.AuthMethod) (*Client, error) {
 	dial := (&net.Dialer{Timeout: 5 * time.Second}).DialContext
+	client := &Client{}
 	if t.Via != nil {
 		bastion, err := connect(ctx, *t.Via, auth, dial)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		defer bastion.Close()
-		dial = bastion.DialContext
+		client.bastion, dial = bastion, bastion.DialContext
 	}
-	client, err := connect(ctx, t, auth, dial)
+	host, err := connect(ctx, t, auth, dial)
 	if err != nil {
-		return err
+		return nil, errors.Join(err, client.closeBastion())
 	}
-	return client.Close()
+	client.host = host
+	return client, nil
 }
 
 type dialer func(ctx context.Context, network, address string) (net.Conn, error)

@@ -1,4 +1,4 @@
-package sshcheck_test
+package sshrun_test
 
 import (
 	"context"
@@ -16,12 +16,12 @@ import (
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 
-	"github.com/insight-icon/pulumi-icon/internal/sshcheck"
+	"github.com/insight-icon/pulumi-icon/internal/sshrun"
 )
 
-func check(t *testing.T, wait time.Duration, key sshcheck.Key, targets ...sshcheck.Target) error {
+func check(t *testing.T, wait time.Duration, key sshrun.Key, targets ...sshrun.Target) error {
 	t.Helper()
-	return sshcheck.Check(context.Background(), targets, key, wait)
+	return sshrun.Check(context.Background(), targets, key, wait)
 }
 
 func wantSaid(t *testing.T, err error, wants ...string) {
@@ -40,10 +40,10 @@ func TestAGoodLoginIsAccepted(t *testing.T) {
 	t.Parallel()
 	key := newKey(t)
 	s := serve(t, "root", key)
-	if err := check(t, 10*time.Second, sshcheck.Key{PrivateKey: key.text(t, "")}, s.target("a")); err != nil {
+	if err := check(t, 10*time.Second, sshrun.Key{PrivateKey: key.text(t, "")}, s.target("a")); err != nil {
 		t.Error(err)
 	}
-	locked := sshcheck.Key{PrivateKey: key.text(t, "open sesame"), Passphrase: "open sesame"}
+	locked := sshrun.Key{PrivateKey: key.text(t, "open sesame"), Passphrase: "open sesame"}
 	if err := check(t, 10*time.Second, locked, s.target("a")); err != nil {
 		t.Error(err)
 	}
@@ -57,7 +57,7 @@ func TestAnotherHostKeyIsRefusedWithBothFingerprints(t *testing.T) {
 	target := s.target("a")
 	target.HostKey = other.authorized()
 	start := time.Now()
-	err := check(t, time.Minute, sshcheck.Key{PrivateKey: key.text(t, "")}, target)
+	err := check(t, time.Minute, sshrun.Key{PrivateKey: key.text(t, "")}, target)
 	wantSaid(t, err, "host a (icon:hosts.machines.a.hostKey): another host key", "expected ssh-ed25519 "+other.fingerprint(),
 		"offers ssh-ed25519 "+s.hostKey.fingerprint(), "Nothing was sent to it")
 	if s.logins.Load() != 0 {
@@ -82,7 +82,7 @@ func TestAHostKeyOfATypeThatTheMachineLacksIsNamed(t *testing.T) {
 	}
 	target := s.target("a")
 	target.HostKey = string(ssh.MarshalAuthorizedKey(public))
-	wantSaid(t, check(t, time.Minute, sshcheck.Key{PrivateKey: key.text(t, "")}, target),
+	wantSaid(t, check(t, time.Minute, sshrun.Key{PrivateKey: key.text(t, "")}, target),
 		"host a (icon:hosts.machines.a.hostKey): expected a host key of type ecdsa-sha2-nistp256 ("+ssh.FingerprintSHA256(public)+")")
 }
 
@@ -93,9 +93,9 @@ func TestARefusedKeyIsNamedAtOnce(t *testing.T) {
 	wrongUser := s.target("b")
 	wrongUser.User = "nobody"
 	start := time.Now()
-	err := check(t, time.Minute, sshcheck.Key{PrivateKey: other.text(t, "")}, s.target("a"))
+	err := check(t, time.Minute, sshrun.Key{PrivateKey: other.text(t, "")}, s.target("a"))
 	wantSaid(t, err, `host a (icon:hosts.machines.a): the machine at 127.0.0.1:`, `refuses the SSH key for user "root"`)
-	err = check(t, time.Minute, sshcheck.Key{PrivateKey: key.text(t, "")}, wrongUser)
+	err = check(t, time.Minute, sshrun.Key{PrivateKey: key.text(t, "")}, wrongUser)
 	wantSaid(t, err, "host b (icon:hosts.machines.b)", `refuses the SSH key for user "nobody"`)
 	if time.Since(start) > 10*time.Second {
 		t.Errorf("it took %s: a wrong key stays wrong", time.Since(start))
@@ -103,10 +103,10 @@ func TestARefusedKeyIsNamedAtOnce(t *testing.T) {
 }
 
 // bounded runs a check that must fail within a few seconds of its wait.
-func bounded(t *testing.T, wait time.Duration, target sshcheck.Target, wants ...string) {
+func bounded(t *testing.T, wait time.Duration, target sshrun.Target, wants ...string) {
 	t.Helper()
 	start := time.Now()
-	err := check(t, wait, sshcheck.Key{PrivateKey: newKey(t).text(t, "")}, target)
+	err := check(t, wait, sshrun.Key{PrivateKey: newKey(t).text(t, "")}, target)
 	wantSaid(t, err, wants...)
 	if took := time.Since(start); took > wait+2*time.Second {
 		t.Errorf("it took %s, the wait is %s", took, wait)
@@ -121,7 +121,7 @@ func TestAnUnreachableHostIsNamedAfterABoundedWait(t *testing.T) {
 	}
 	port := l.Addr().(*net.TCPAddr).Port
 	_ = l.Close()
-	bounded(t, 1500*time.Millisecond, sshcheck.Target{
+	bounded(t, 1500*time.Millisecond, sshrun.Target{
 		Name: "a", Where: "icon:hosts.machines.a", Address: "127.0.0.1", Port: port, User: "root", HostKey: newKey(t).authorized(),
 	}, "host a (icon:hosts.machines.a): not reached within 1.5s at 127.0.0.1:"+fmt.Sprint(port), "connection refused")
 }
@@ -130,7 +130,7 @@ func TestAHostThatAcceptsAndNeverSpeaksIsNamedAfterABoundedWait(t *testing.T) {
 	t.Parallel()
 	held := make(chan net.Conn, 10)
 	port := listen(t, func(c net.Conn) { held <- c })
-	bounded(t, time.Second, sshcheck.Target{
+	bounded(t, time.Second, sshrun.Target{
 		Name: "a", Where: "icon:hosts.machines.a", Address: "127.0.0.1", Port: port, User: "root", HostKey: newKey(t).authorized(),
 	}, "host a (icon:hosts.machines.a): not reached within 1s", "it accepts the connection, but does not speak SSH")
 }
@@ -154,7 +154,7 @@ func TestAHostThatIsStillBootingIsWaitedFor(t *testing.T) {
 	})
 	target := s.target("a")
 	target.Port = port
-	if err := check(t, 20*time.Second, sshcheck.Key{PrivateKey: key.text(t, "")}, target); err != nil {
+	if err := check(t, 20*time.Second, sshrun.Key{PrivateKey: key.text(t, "")}, target); err != nil {
 		t.Error(err)
 	}
 }
@@ -166,7 +166,7 @@ func TestAHostBehindABastionIsReachedThroughIt(t *testing.T) {
 	target, via := inner.target("a"), bastion.target("bastion of a")
 	via.User, via.Where = "jump", "icon:hosts.bastion"
 	target.Via = &via
-	if err := check(t, 10*time.Second, sshcheck.Key{PrivateKey: key.text(t, "")}, target); err != nil {
+	if err := check(t, 10*time.Second, sshrun.Key{PrivateKey: key.text(t, "")}, target); err != nil {
 		t.Error(err)
 	}
 	inner.wantLogins(t, 1)
@@ -175,10 +175,10 @@ func TestAHostBehindABastionIsReachedThroughIt(t *testing.T) {
 	}
 	other := newKey(t)
 	via.HostKey = other.authorized()
-	wantSaid(t, check(t, 10*time.Second, sshcheck.Key{PrivateKey: key.text(t, "")}, target),
+	wantSaid(t, check(t, 10*time.Second, sshrun.Key{PrivateKey: key.text(t, "")}, target),
 		"host bastion of a (icon:hosts.bastion.hostKey): another host key", other.fingerprint(), bastion.hostKey.fingerprint())
 	via.HostKey, target.HostKey = bastion.hostKey.authorized(), other.authorized()
-	wantSaid(t, check(t, 10*time.Second, sshcheck.Key{PrivateKey: key.text(t, "")}, target),
+	wantSaid(t, check(t, 10*time.Second, sshrun.Key{PrivateKey: key.text(t, "")}, target),
 		"host a (icon:hosts.machines.a.hostKey): another host key")
 }
 
@@ -189,7 +189,7 @@ func TestAHostThatTheBastionDoesNotReachIsNamed(t *testing.T) {
 	target, via := inner.target("a"), bastion.target("bastion of a")
 	target.Port, target.Via = 1, &via
 	start := time.Now()
-	err := check(t, time.Second, sshcheck.Key{PrivateKey: key.text(t, "")}, target)
+	err := check(t, time.Second, sshrun.Key{PrivateKey: key.text(t, "")}, target)
 	wantSaid(t, err, "host a (icon:hosts.machines.a): not reached within 1s at 127.0.0.1:1")
 	if time.Since(start) > 5*time.Second {
 		t.Errorf("it took %s", time.Since(start))
@@ -201,7 +201,7 @@ func TestKeysThatDoNotOpenAreNamedAndNotShown(t *testing.T) {
 	key := newKey(t)
 	s := serve(t, "root", key)
 	locked := key.text(t, "right")
-	for want, k := range map[string]sshcheck.Key{
+	for want, k := range map[string]sshrun.Key{
 		"icon:sshPrivateKey is protected by a passphrase: set icon:sshPrivateKeyPassphrase": {PrivateKey: locked},
 		"icon:sshPrivateKey does not open with icon:sshPrivateKeyPassphrase":                {PrivateKey: locked, Passphrase: "wrong"},
 		"icon:sshPrivateKey is no SSH private key":                                          {PrivateKey: "hunter2"},
@@ -224,7 +224,7 @@ func TestAllProblemsAreNamedAtOnce(t *testing.T) {
 	moved.HostKey = other.authorized()
 	down := good.target("down")
 	down.Port = 1
-	err := check(t, time.Second, sshcheck.Key{PrivateKey: key.text(t, "")}, good.target("good"), refusing.target("refusing"), moved, down)
+	err := check(t, time.Second, sshrun.Key{PrivateKey: key.text(t, "")}, good.target("good"), refusing.target("refusing"), moved, down)
 	wantSaid(t, err, "host refusing (", "host moved (", "host down (")
 	if strings.Contains(err.Error(), "host good") {
 		t.Errorf("a good host is named: %v", err)
@@ -235,11 +235,11 @@ func TestManyHostsAreLoggedInToOnceEach(t *testing.T) {
 	t.Parallel()
 	key := newKey(t)
 	s := serve(t, "root", key)
-	targets := make([]sshcheck.Target, 200)
+	targets := make([]sshrun.Target, 200)
 	for i := range targets {
 		targets[i] = s.target(fmt.Sprint(i))
 	}
-	if err := check(t, 20*time.Second, sshcheck.Key{PrivateKey: key.text(t, "")}, targets...); err != nil {
+	if err := check(t, 20*time.Second, sshrun.Key{PrivateKey: key.text(t, "")}, targets...); err != nil {
 		t.Error(err)
 	}
 	s.wantLogins(t, 200)
@@ -268,9 +268,9 @@ func TestTheAgentLogsIn(t *testing.T) {
 		}
 	}()
 	t.Setenv("SSH_AUTH_SOCK", socket)
-	if err := check(t, 10*time.Second, sshcheck.Key{}, s.target("a"), s.target("b")); err != nil {
+	if err := check(t, 10*time.Second, sshrun.Key{}, s.target("a"), s.target("b")); err != nil {
 		t.Error(err)
 	}
 	t.Setenv("SSH_AUTH_SOCK", socket+"-gone")
-	wantSaid(t, check(t, time.Second, sshcheck.Key{}, s.target("a")), "icon:sshAgent: no SSH agent answers at $SSH_AUTH_SOCK")
+	wantSaid(t, check(t, time.Second, sshrun.Key{}, s.target("a")), "icon:sshAgent: no SSH agent answers at $SSH_AUTH_SOCK")
 }

@@ -1,4 +1,4 @@
-package sshcheck_test
+package sshrun_test
 
 import (
 	"crypto/ed25519"
@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"github.com/insight-icon/pulumi-icon/internal/sshcheck"
+	"github.com/insight-icon/pulumi-icon/internal/sshrun"
 )
 
 // keyPair is a new key: what logs in, and what a server accepts.
@@ -143,8 +143,8 @@ func listen(t *testing.T, handle func(net.Conn)) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-func (s *server) target(name string) sshcheck.Target {
-	return sshcheck.Target{
+func (s *server) target(name string) sshrun.Target {
+	return sshrun.Target{
 		Name: name, Where: "icon:hosts.machines." + name, Address: "127.0.0.1", Port: s.port, User: "root", HostKey: s.hostKey.authorized(),
 	}
 }

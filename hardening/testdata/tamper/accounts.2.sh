@@ -1,0 +1,3 @@
+# shellcheck shell=bash
+# expect: shell of daemon
+usermod -s /bin/bash daemon

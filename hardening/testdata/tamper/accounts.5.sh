@@ -1,0 +1,3 @@
+# shellcheck shell=bash
+# expect: /root/.profile
+chmod 0666 /root/.profile

@@ -1,0 +1,3 @@
+# shellcheck shell=bash
+# expect: apparmor.service
+systemctl -q disable apparmor.service

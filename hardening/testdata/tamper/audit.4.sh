@@ -1,0 +1,3 @@
+# shellcheck shell=bash
+# expect: auditd.service
+systemctl -q disable auditd.service

@@ -1,0 +1,3 @@
+# shellcheck shell=bash
+# expect: auditd.service
+systemctl -q mask auditd.service

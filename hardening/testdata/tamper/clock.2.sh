@@ -1,0 +1,3 @@
+# shellcheck shell=bash
+# expect: chrony.service
+systemctl -q disable chrony.service

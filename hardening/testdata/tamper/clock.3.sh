@@ -1,0 +1,3 @@
+# shellcheck shell=bash
+# expect: /etc/chrony/chrony.keys
+chmod 0666 /etc/chrony/chrony.keys

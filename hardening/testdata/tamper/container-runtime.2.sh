@@ -1,0 +1,3 @@
+# shellcheck shell=bash
+# expect: podman.socket
+systemctl -q unmask podman.socket

@@ -1,0 +1,3 @@
+# shellcheck shell=bash
+# expect: /etc/cron.allow
+echo daemon >>/etc/cron.allow

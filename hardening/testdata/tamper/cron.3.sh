@@ -1,0 +1,3 @@
+# shellcheck shell=bash
+# expect: /etc/at.deny
+: >/etc/at.deny

@@ -1,0 +1,3 @@
+# shellcheck shell=bash
+# expect: /etc/shadow
+chmod 0644 /etc/shadow

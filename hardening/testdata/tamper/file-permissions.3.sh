@@ -1,0 +1,3 @@
+# shellcheck shell=bash
+# expect: /usr/bin/chfn
+chmod u+s /usr/bin/chfn

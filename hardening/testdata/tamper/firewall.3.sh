@@ -1,0 +1,3 @@
+# shellcheck shell=bash
+# expect: the kernel's table inet icon
+nft delete table inet icon

@@ -1,0 +1,3 @@
+# shellcheck shell=bash
+# expect: aidecheck.timer
+systemctl -q disable --now aidecheck.timer

@@ -1,0 +1,3 @@
+# shellcheck shell=bash
+# expect: chkrootkit.timer
+systemctl -q disable --now chkrootkit.timer

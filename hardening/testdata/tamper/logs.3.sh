@@ -1,0 +1,3 @@
+# shellcheck shell=bash
+# expect: rsyslog.service
+systemctl -q disable --now rsyslog.service

@@ -1,0 +1,3 @@
+# shellcheck shell=bash
+# expect: logrotate.timer
+systemctl -q disable --now logrotate.timer

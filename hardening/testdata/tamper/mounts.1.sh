@@ -1,0 +1,3 @@
+# shellcheck shell=bash
+# expect: mount options of /tmp
+mount -o remount,bind,nosuid,nodev,exec /tmp

@@ -1,0 +1,3 @@
+# shellcheck shell=bash
+# expect: icon-mounts.service
+systemctl -q disable icon-mounts.service

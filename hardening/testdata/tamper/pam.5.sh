@@ -1,0 +1,3 @@
+# shellcheck shell=bash
+# expect: group sugroup
+usermod -aG sugroup daemon

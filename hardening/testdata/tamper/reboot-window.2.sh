@@ -1,0 +1,3 @@
+# shellcheck shell=bash
+# expect: icon-reboot.timer
+systemctl -q disable --now icon-reboot.timer

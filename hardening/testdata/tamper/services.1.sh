@@ -1,0 +1,3 @@
+# shellcheck shell=bash
+# expect: ctrl-alt-del.target
+systemctl -q unmask ctrl-alt-del.target

@@ -1,0 +1,3 @@
+# shellcheck shell=bash
+# expect: umask
+echo 'umask 022' >>/etc/bash.bashrc

@@ -1,0 +1,3 @@
+# shellcheck shell=bash
+# expect: /usr/bin/sudo
+chmod 4755 /usr/bin/sudo

@@ -1,0 +1,3 @@
+# shellcheck shell=bash
+# expect: /etc/sudoers
+chmod 0666 /etc/sudoers

@@ -1,0 +1,3 @@
+# shellcheck shell=bash
+# expect: icon-hardening.timer
+systemctl disable --now icon-hardening.timer
