@@ -16,11 +16,21 @@ kernel_settings() {
   done <<<"$KERNEL_TEXT"
 }
 
-# kernel_settings_before: a deploy that comes in over IPv6 would end with it.
+# kernel_settings_before: a deploy that comes in over IPv6 would end with it, and each fault of the kernel's would restart the machine.
 kernel_settings_before() {
+  [[ $CONTAINER != none || $(</proc/sys/kernel/panic_on_oops) == 1 ]] || kernel_settings_faults "$(</proc/sys/kernel/tainted)"
   [[ $KERNEL_SETTINGS_IPV6 == true || $SESSION != *:*:* || $SESSION == ::ffff:* ]] || printf '%s\n' "this deploy comes from ${SESSION%% *}: \
 IPv6 is turned off, and no edge of the plan is IPv6. Let the machine's address be an IPv4 address"
   [[ -z $SESSION || $(</proc/sys/net/ipv4/conf/all/rp_filter) == 1 ]] || kernel_settings_return_path
+}
+
+# kernel_settings_faults TAINTED: a fault goes unnoticed as long as the kernel lives with it (flag 128). If it is met at each boot, in a
+# driver for example, the machine would never come up again.
+kernel_settings_faults() {
+  (($1 & 128)) || return 0
+  printf '%s\n' "the kernel has met a fault since it was booted (\"invalid opcode\", \"BUG\" or \"Oops\" in dmesg), and with \
+kernel.panic_on_oops the next one restarts the machine, again and again if it is met at each boot. Find its cause (a driver, a virtual \
+processor without what it says that it has), mend it and boot the machine again"
 }
 
 kernel_settings_verify() {
