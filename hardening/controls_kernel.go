@@ -133,7 +133,8 @@ var kernelControls = []Control{
 		Why: "Auditing from the first process on, AppArmor, and protections against attacks by way of the CPU can only be had by arguments " +
 			"at boot. Where things lie in the kernel's memory is in files that are for root alone.",
 		Breaks: "Arguments are in force after the next boot, which is left to you or to the reboot window. Protections against CPU " +
-			"attacks cost some per cent of speed. With lock, the only way to repair is a rescue system. Hosts that GRUB does not boot are left as they are.",
+			"attacks cost some per cent of speed. With lock, the only way to repair is a rescue system. Hosts that GRUB does not boot " +
+			"are left as they are.",
 		Items: slices.Concat(cis("1.3.1.2", "1.4.2", "6.2.1.3", "6.2.1.4"), anssi("R7", "R8", "R29", "R37")),
 		Params: []Param{
 			{

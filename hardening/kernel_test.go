@@ -113,7 +113,8 @@ func TestKernelArgumentsAreInTheMenuAndAskForABootOnce(t *testing.T) {
 }
 
 func TestTheBootMenuIsLockedOnceAndNeverStopsABoot(t *testing.T) {
-	out := scenario(t, "boot-loader", "prep", map[string]any{"lock": true}, grub+`both; sum=$(sha256sum </boot/grub/grub.cfg); cat /boot/grub/grub.cfg; both
+	locked := map[string]any{"lock": true}
+	out := scenario(t, "boot-loader", "prep", locked, grub+`both; sum=$(sha256sum </boot/grub/grub.cfg); cat /boot/grub/grub.cfg; both
 		[[ $sum == "$(sha256sum </boot/grub/grub.cfg)" ]] && echo the same
 		sed -i '/^password/d' /etc/grub.d/05_icon_password; HALF=verify; boot_loader; boot_loader_verify; both; cat /boot/grub/grub.cfg
 		printf 'menuentry Other {\n}\n' >/run/other; : >/boot/grub/grub.cfg; both; cat /boot/grub/grub.cfg; both`)

@@ -212,7 +212,8 @@ func (r *Report) figures(b *strings.Builder) {
 			"dev-sec/ansible-collection-hardening (10.2.0 is the last for Debian's Ansible) and name its directory: `make scan DEVSEC=…`.\n")
 	}
 	if slices.ContainsFunc(r.result.Profiles, func(p ProfileResult) bool { return p.Profile == withLogHost }) {
-		b.WriteString("\nThe profile " + withLogHost + " is prep where a log host is named (logs.forwardTo), as each installation should have one.\n")
+		b.WriteString("\nThe profile " + withLogHost + " is prep where a log host is named (logs.forwardTo), as each installation should have " +
+			"one.\n")
 	}
 	b.WriteString("\nThe first run includes the download and installation of packages, from a mirror on the same machine for all " +
 		"alike, and the login.\n")
