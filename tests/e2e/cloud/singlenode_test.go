@@ -81,7 +81,7 @@ func TestSingleNode(t *testing.T) {
 		{"administrators do not lock themselves out", func(t *testing.T) {
 			config["administrators"] = []string{"198.51.100.0/24"}
 			must(t, box.Engine.Configure(config))
-			contains(t, refused(t, box.Engine.Up), "host bastion, step harden", "this deploy connects from 10.77.48.1", "Nothing was changed")
+			contains(t, refused(t, box.Engine.Up), "host bastion, step harden", "this deploy connects from 10.77.48.1", "nothing was changed")
 			config["administrators"] = []string{administrators}
 			up(t, config)
 			logsIn(t, private)
@@ -142,7 +142,7 @@ func logsIn(t *testing.T, private string) {
 	}
 	must(t, os.WriteFile(known, []byte(lines), 0o600))
 	must(t, os.WriteFile(config, []byte("Host *\n  User admin\n  IdentityFile "+key+"\n  UserKnownHostsFile "+known+
-		"\n  StrictHostKeyChecking yes\n  BatchMode yes\n  IdentitiesOnly yes\n  ConnectTimeout 2\n"), 0o600))
+		"\n  StrictHostKeyChecking yes\n  BatchMode yes\n  IdentitiesOnly yes\n  ConnectTimeout 2\n  LogLevel ERROR\n"), 0o600))
 	ssh := func(args ...string) (string, error) {
 		out, err := exec.CommandContext(t.Context(), "ssh", append([]string{"-F", config}, args...)...).CombinedOutput()
 		return strings.TrimSpace(string(out)), err
