@@ -18,7 +18,9 @@ packages=(
   haproxy
   nftables
   openssh-client
+  openssh-server
   shellcheck
+  sudo
   # What Debian's cloud-init imports, for the test of user-data. cloud-init itself is only unpacked, below.
   python3-configobj
   python3-jinja2
