@@ -5,24 +5,17 @@
 package controls
 
 import (
-	"context"
-	"fmt"
-	"net/netip"
 	"os"
 	"strings"
 	"testing"
 
 	"github.com/insight-icon/pulumi-icon/hardening"
 	"github.com/insight-icon/pulumi-icon/sandbox/lab"
+	"github.com/insight-icon/pulumi-icon/tests/e2e/life"
 )
 
-const serve = "serve-packages"
-
 func TestMain(m *testing.M) {
-	if len(os.Args) == 4 && os.Args[1] == serve {
-		fmt.Fprintln(os.Stderr, lab.ServeRepo(context.Background(), os.Args[2], os.Args[3]))
-		os.Exit(1)
-	}
+	life.ServeIfAsked()
 	os.Exit(m.Run())
 }
 
@@ -37,27 +30,7 @@ func must(t *testing.T, err error) {
 // boot gives a lab with fresh hosts of these names.
 func boot(t *testing.T, names ...string) *lab.Lab {
 	t.Helper()
-	self, err := os.Executable()
-	must(t, err)
-	l, err := lab.Open(lab.Config{
-		Dir: lab.DefaultDir("../../.."), Name: "controls", ServeArgv: []string{self, serve}, Progress: t.Logf,
-		Internet: netip.MustParsePrefix("10.77.51.0/24"), Private: netip.MustParsePrefix("10.77.52.0/24"),
-	})
-	must(t, err)
-	down := func() {
-		if err := l.Down(context.Background()); err != nil {
-			t.Error(err)
-		}
-	}
-	down() // what an interrupted run left
-	t.Cleanup(down)
-	must(t, l.Prepare(t.Context()))
-	var specs []lab.HostSpec
-	for i, name := range names {
-		specs = append(specs, lab.HostSpec{Name: name, Private: netip.AddrFrom4([4]byte{10, 77, 52, byte(10 + i)})})
-	}
-	must(t, l.Boot(t.Context(), specs...))
-	return l
+	return life.Hosts(t, "controls", 52, names...)
 }
 
 // host is one of the lab's, and what it is hardened by.

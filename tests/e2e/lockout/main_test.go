@@ -5,10 +5,7 @@
 package lockout
 
 import (
-	"context"
 	"flag"
-	"fmt"
-	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -20,15 +17,11 @@ import (
 	"github.com/insight-icon/pulumi-icon/internal/sshrun"
 	"github.com/insight-icon/pulumi-icon/internal/verify"
 	"github.com/insight-icon/pulumi-icon/sandbox/lab"
+	"github.com/insight-icon/pulumi-icon/tests/e2e/life"
 )
 
-const serve = "serve-packages"
-
 func TestMain(m *testing.M) {
-	if len(os.Args) == 4 && os.Args[1] == serve {
-		fmt.Fprintln(os.Stderr, lab.ServeRepo(context.Background(), os.Args[2], os.Args[3]))
-		os.Exit(1)
-	}
+	life.ServeIfAsked()
 	flag.Parse()
 	// Hosts that wait need no processor.
 	if err := flag.Set("test.parallel", "8"); err != nil {
@@ -45,30 +38,10 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// boot boots hosts of these names.
+// boot gives a lab with fresh hosts of these names.
 func boot(t *testing.T, names ...string) *lab.Lab {
 	t.Helper()
-	self, err := os.Executable()
-	must(t, err)
-	l, err := lab.Open(lab.Config{
-		Dir: lab.DefaultDir("../../.."), Name: "lockout", ServeArgv: []string{self, serve}, Progress: t.Logf,
-		Internet: netip.MustParsePrefix("10.77.61.0/24"), Private: netip.MustParsePrefix("10.77.62.0/24"),
-	})
-	must(t, err)
-	down := func() {
-		if err := l.Down(context.Background()); err != nil {
-			t.Error(err)
-		}
-	}
-	down() // what an interrupted run left
-	t.Cleanup(down)
-	must(t, l.Prepare(t.Context()))
-	var specs []lab.HostSpec
-	for i, name := range names {
-		specs = append(specs, lab.HostSpec{Name: name, Private: netip.AddrFrom4([4]byte{10, 77, 62, byte(10 + i)})})
-	}
-	must(t, l.Boot(t.Context(), specs...))
-	return l
+	return life.Hosts(t, "lockout", 62, names...)
 }
 
 // host is one of the lab's.
