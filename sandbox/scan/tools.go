@@ -45,6 +45,11 @@ func scannersDir(cache string) string {
 
 // ensureScanners gets the scanners unless they are in the cache.
 func ensureScanners(ctx context.Context, cache string, progress func(string, ...any)) (*Scanners, error) {
+	// apt-get runs in a directory of its own, and is told where its others are.
+	cache, err := filepath.Abs(cache)
+	if err != nil {
+		return nil, err
+	}
 	dir := scannersDir(cache)
 	s := &Scanners{root: filepath.Join(dir, "root")}
 	if text, err := os.ReadFile(filepath.Join(dir, "versions")); err == nil {
