@@ -13,7 +13,7 @@ LINTER := bin/golangci-lint
 # A checkout may belong to another user than the one who builds; Go then can't ask git what is built.
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
 
-.PHONY: help plan up down report verify repair test test-unit test-e2e bench scan scan-fast scan-vm lint tools packages fmt
+.PHONY: help plan up down report verify repair bans test test-unit test-e2e bench attack scan scan-fast scan-vm lint tools packages fmt
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -29,12 +29,16 @@ report: ## ask the deployed installation again
 
 down: ## remove the hosts, their networks and the stack
 	@$(SANDBOX) down
+	@go run ./tests/attack/cmd/attack -sweep
 
 verify: ## STACK=name [HOST=a,b]: compare the hosts of a deployed stack with what its deploy wanted
 	@go run ./topologies/cmd/verify $(if $(HOST),-host "$(HOST)") "$(STACK)"
 
 repair: ## STACK=name [HOST=a,b]: the same, and put back what differs
 	@go run ./topologies/cmd/verify -repair $(if $(HOST),-host "$(HOST)") "$(STACK)"
+
+bans: ## STACK=name [HOST=a,b] [ARGS="add …|remove …"]: who is banned on the sentries of a deployed stack
+	@go run ./topologies/cmd/bans $(if $(HOST),-host "$(HOST)") "$(STACK)" $(ARGS)
 
 test: ## all tests: unit tests, then deployments on real hosts
 	@$(MAKE) --no-print-directory test-unit
@@ -53,6 +57,9 @@ bench: packages ## seconds, connections and resources of a deployment; time and 
 	@$(SANDBOX) bench
 	@go test -count=1 -run '^$$' -bench PlanAndDeploy -benchtime 1x -benchmem ./topologies
 	@tests/bench-build.sh
+
+attack: packages ## ATTACK="-variants a,b -attacks c,d -runs n -seconds n": sentries under attack; writes docs/attack-report.md
+	@go run ./tests/attack/cmd/attack $(ATTACK)
 
 scan: packages ## DEVSEC=directory: what scanners say of hardened hosts, before and after; writes docs/hardening-report.md
 	@go run ./sandbox/cmd/scan -devsec "$(DEVSEC)"

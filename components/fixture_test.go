@@ -28,6 +28,12 @@ func machinesFor(names ...string) platform.Platform {
 // withHosts records a program that has a network of a P-Rep's host, a citizen's and two sentries, and goes on with use.
 func withHosts(t *testing.T, look func(*graph.Graph), use func(*pulumi.Context, map[string]*platform.Host) error) {
 	t.Helper()
+	withSpecs(t, "", look, use)
+}
+
+// withSpecs is withHosts with sentries of a variant.
+func withSpecs(t *testing.T, variant string, look func(*graph.Graph), use func(*pulumi.Context, map[string]*platform.Host) error) {
+	t.Helper()
 	g := graph.Record(t, graph.Options{}, func(ctx *pulumi.Context) error {
 		provider, err := remote.NewProvider(ctx, "ssh")
 		if err != nil {
@@ -39,8 +45,8 @@ func withHosts(t *testing.T, look func(*graph.Graph), use func(*pulumi.Context, 
 			Hosts: []platform.HostSpec{
 				{Name: "prep-1", Role: platform.PRep, Data: data},
 				{Name: "citizen-1", Role: platform.Citizen, Data: data},
-				{Name: "sentry-1", Role: platform.Sentry},
-				{Name: "sentry-2", Role: platform.Sentry},
+				{Name: "sentry-1", Role: platform.Sentry, Variant: variant},
+				{Name: "sentry-2", Role: platform.Sentry, Variant: variant},
 			},
 		}, pulumi.Providers(provider))
 		if err != nil {

@@ -1,6 +1,7 @@
 package components
 
 import (
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -53,6 +54,9 @@ type NodeArgs struct {
 	LogLevel string
 	// SyncTimeout is how long the deploy waits for the node to answer, join and rise. Default 5 minutes.
 	SyncTimeout time.Duration
+	// WebSockets is how many websockets the node has at once, of all users together. Default 10, which is goloop's own; behind sentries,
+	// at least what they let through. Another number restarts the node.
+	WebSockets int
 }
 
 func (a *NodeArgs) validate() error {
@@ -68,6 +72,9 @@ func (a *NodeArgs) validate() error {
 	}
 	if (a.Relays == nil) != (a.RelayedSeeds == 0) {
 		errs = append(errs, errors.New("Relays, RelayedSeeds: both or none of them are required"))
+	}
+	if a.WebSockets < 0 {
+		errs = append(errs, fmt.Errorf("WebSockets: %d, wanted 0 for the default, or how many the node has at once", a.WebSockets))
 	}
 	if a.Announce == nil {
 		errs = append(errs, errors.New("Announce is required"))
@@ -148,6 +155,7 @@ func runNode(ctx *pulumi.Context, name string, a *NodeArgs, role goloop.Role, rp
 			"DATA_DIR": pulumi.String(a.Host.Spec.Data.Dir), "RUNTIME": pulumi.String(key.runtime()), "CID": pulumi.String(a.Chain.CID),
 			"SOFTWARE": key.software, "KEY": key.keySum,
 			"JOIN": value("join"), "SEEDS": value("seeds"), "ROLE": pulumi.String(strconv.Itoa(int(role))), "TIMEOUT": seconds,
+			"WEBSOCKETS": pulumi.String(strconv.Itoa(cmp.Or(a.WebSockets, goloop.WebSockets))),
 		},
 		Files: map[string]pulumi.StringInput{"icon-node.service": value("unit"), "hosts": value("hosts")},
 	}

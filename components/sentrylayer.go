@@ -1,18 +1,13 @@
 package components
 
 import (
-	"errors"
 	"fmt"
-	"net"
-	"strconv"
-	"strings"
-	"time"
+	"slices"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/insight-icon/pulumi-icon/components/platform"
 	"github.com/insight-icon/pulumi-icon/internal/goloop"
-	"github.com/insight-icon/pulumi-icon/internal/remote"
 	"github.com/insight-icon/pulumi-icon/internal/sentry"
 )
 
@@ -20,44 +15,79 @@ import (
 const SentryLayerType = "icon:components:SentryLayer"
 
 // SentryLimits bound what one sentry lets through. Zero takes the default.
-type SentryLimits struct {
-	// P2PConnections on 7100 (default 1000), P2PPerSource from one address (20), P2PNewPerSource new ones from one address in 10 s (30).
-	P2PConnections, P2PPerSource, P2PNewPerSource int
-	// APIConnections on 9000 (default 2000), APIPerSource from one address (10), APIRequestsPerSource requests from one address in
-	// 10 s (300), APIBodyKiB the largest body in KiB (64).
-	APIConnections, APIPerSource, APIRequestsPerSource, APIBodyKiB int
-}
+type SentryLimits = sentry.Limits
 
-func (l SentryLimits) withDefaults() sentry.Limits {
-	or := func(v, def int) int {
-		if v == 0 {
-			return def
-		}
-		return v
-	}
-	return sentry.Limits{
-		P2PConnections: or(l.P2PConnections, 1000), P2PPerSource: or(l.P2PPerSource, 20), P2PNewPerSource: or(l.P2PNewPerSource, 30),
-		APIConnections: or(l.APIConnections, 2000), APIPerSource: or(l.APIPerSource, 10),
-		APIRequestsPerSource: or(l.APIRequestsPerSource, 300), APIBodyKiB: or(l.APIBodyKiB, 64),
-	}
-}
+// SentryKey is what the holder of an API key may do.
+type SentryKey = sentry.Key
 
 // SentryLayerArgs are the inputs of NewSentryLayer.
 type SentryLayerArgs struct {
 	// Hosts of the sentries. Required; two or more, or one failure takes the P-Rep off the network.
 	Hosts []*platform.Host
+	// Variant is what stands on them: "haproxy+nftables" (default), "haproxy" or "nginx". Network installs it by HostSpec.Variant.
+	Variant string
+	// Agent is the path of the sentries' agent on this machine. Default: built from this module with the Go on PATH.
+	Agent string
 	// PRep is the validator behind, "address:port". Required.
 	PRep pulumi.StringInput
 	// CID is the network's chain id, hexadecimal ("0x…"). Required: first packets for another network are refused.
 	CID string
+	// Channel of the network, default "icon_dex": own nodes are asked for their peers on it.
+	Channel string
 	// Relay leads the plan's own nodes to the network's seeds, so that they need no way out of their own: from the ports 7101 and up, one
 	// for each seed, of each sentry's private address. Seeds ("host:port", at most 32) are required with it.
 	Relay bool
 	Seeds []string
 	// Citizens answer the API, "address:port" each. None: the sentries publish no API.
 	Citizens []pulumi.StringInput
+	// Users are the networks (CIDR) of known users of the API, who have a reserved share.
+	Users []string
+	// Peers says who is known on the P2P port.
+	Peers SentryPeers
+	// TLS has the API on port 443, encrypted. Nil: on port 9000, in the clear.
+	TLS *SentryTLS
+	// CORS are the origins ("https://app.example.org") whose pages may ask the API; "*" alone is any.
+	CORS []string
+	// Keys are the API keys, by the names of who holds them; KeysOnly refuses requests without one.
+	Keys     map[string]SentryKey
+	KeysOnly bool
+	// Announce is the name ("name:port", or without port) that validators find the sentries by. A draining sentry waits until that no longer
+	// leads to it; empty or an address: it does not wait for that.
+	Announce string
+	// Draining are the names of hosts that leave: their addresses are no longer in Addresses, and they end once nobody is led to them.
+	Draining []string
 	// Limits of each sentry.
 	Limits SentryLimits
+}
+
+// SentryPeers says where the list of known peers comes from.
+type SentryPeers struct {
+	// Mode is "prefer" (default: they have a reserved share), "enforce" (nobody else is let in, once there is a list) or "off".
+	Mode string
+	// Static are addresses, networks (CIDR) and names that are always on the list. The seeds and the sentries are added.
+	Static []string
+	// Endpoints are API addresses ("https://…/api/v3") that are asked for the P-Reps, in this order.
+	Endpoints []string
+	// Own are own nodes' API addresses, "address:port", asked for the P-Reps after Endpoints, and for the peers that they see.
+	Own []pulumi.StringInput
+	// RefreshSeconds between two refreshes, default 120. MaxShrinkPercent is how much smaller a new list may be at once, default 20.
+	RefreshSeconds, MaxShrinkPercent int
+}
+
+// SentryTLS is where the API's certificate comes from: exactly one of ACME and Certificate.
+type SentryTLS struct {
+	// Names that users call. Required.
+	Names []string
+	// ACME has each sentry get and renew a certificate of its own. Port 80 of the sentries has to be reached by the authority.
+	ACME *SentryACME
+	// Certificate is the operator's own: the chain and its key, PEM. It becomes a secret.
+	Certificate pulumi.StringInput
+}
+
+// SentryACME is a certificate authority.
+type SentryACME struct {
+	// Directory is its address. Required. Email is warned of certificates that end; may be empty.
+	Directory, Email string
 }
 
 // SentryLayer is the reverse proxies in front of a P-Rep: the only hosts that the internet reaches.
@@ -67,38 +97,19 @@ type SentryLayer struct {
 	Relays pulumi.StringArrayOutput
 	// RelayedSeeds is the number of seeds that they lead to (NodeArgs.RelayedSeeds).
 	RelayedSeeds int
-	// Addresses are the public addresses, to be published under the announced name.
+	// Addresses are the public addresses, to be published under the announced name: those of the hosts that are not draining.
 	Addresses pulumi.StringArrayOutput
-}
-
-func (a *SentryLayerArgs) validate() error {
-	if a == nil {
-		return errors.New("args are required")
-	}
-	var errs []error
-	if len(a.Hosts) < 2 {
-		errs = append(errs, fmt.Errorf("Hosts: %d given, at least two are required", len(a.Hosts)))
-	}
-	if a.PRep == nil {
-		errs = append(errs, errors.New("PRep is required"))
-	}
-	if a.CID == "" {
-		errs = append(errs, errors.New("CID is required"))
-	}
-	if n := len(a.Seeds); a.Relay && (n == 0 || n > goloop.MaxSeeds) {
-		errs = append(errs, fmt.Errorf("Seeds: %d given, with Relay 1 to %d are required", n, goloop.MaxSeeds))
-	}
-	l := a.Limits.withDefaults()
-	if l.P2PPerSource > l.P2PConnections || l.APIPerSource > l.APIConnections {
-		errs = append(errs, errors.New("Limits: a limit per source is above its total"))
-	}
-	return errors.Join(errs...)
 }
 
 // NewSentryLayer runs the sentries. A change reaches them one after the other: the next is touched when the one before has been
 // verified.
 func NewSentryLayer(ctx *pulumi.Context, name string, args *SentryLayerArgs, opts ...pulumi.ResourceOption) (*SentryLayer, error) {
+	args = args.withDefaults()
 	if err := args.validate(); err != nil {
+		return nil, fmt.Errorf("sentry layer %q: %w", name, err)
+	}
+	agents, err := args.agents(ctx.Context())
+	if err != nil {
 		return nil, fmt.Errorf("sentry layer %q: %w", name, err)
 	}
 	s := &SentryLayer{}
@@ -106,14 +117,18 @@ func NewSentryLayer(ctx *pulumi.Context, name string, args *SentryLayerArgs, opt
 		return nil, fmt.Errorf("register sentry layer %q: %w", name, err)
 	}
 	relays, addresses := pulumi.StringArray{}, pulumi.StringArray{}
+	values := args.values()
 	var before []pulumi.Resource
-	for _, h := range args.Hosts {
+	for i, h := range args.Hosts {
 		h.Session.After(before...)
-		if err := args.run(ctx, name+"-"+h.Spec.Name, h, s); err != nil {
+		host := &sentryHost{args: args, host: h, name: name + "-" + h.Spec.Name, agents: agents[i], values: values, parent: s}
+		if err := host.run(ctx); err != nil {
 			return nil, err
 		}
 		before = h.Session.Last()
-		addresses = append(addresses, h.PublicAddress)
+		if !slices.Contains(args.Draining, h.Spec.Name) {
+			addresses = append(addresses, h.PublicAddress)
+		}
 		if args.Relay {
 			relays = append(relays, h.PrivateAddress)
 		}
@@ -123,48 +138,9 @@ func NewSentryLayer(ctx *pulumi.Context, name string, args *SentryLayerArgs, opt
 	return s, ctx.RegisterResourceOutputs(s, pulumi.Map{"relays": s.Relays, "addresses": s.Addresses})
 }
 
-func (a *SentryLayerArgs) run(ctx *pulumi.Context, name string, h *platform.Host, parent *SentryLayer) error {
-	config := a.config(h)
-	_, err := h.Session.Run(ctx, name+"-service", remote.Step{
-		Name: "service", Script: sentry.ServiceScript, Remove: true,
-		Files: map[string]pulumi.StringInput{"haproxy.cfg": config, "icon-sentry.service": pulumi.String(sentry.UnitFile)},
-	}, pulumi.Parent(parent))
-	if err != nil {
-		return err
-	}
-	relays := h.PrivateAddress.ApplyT(func(address string) string {
-		var all []string
-		for _, port := range a.relayPorts() {
-			all = append(all, net.JoinHostPort(address, strconv.Itoa(port)))
-		}
-		return strings.Join(all, " ")
-	}).(pulumi.StringOutput)
-	_, err = h.Session.Run(ctx, name+"-verify", remote.Step{
-		Name: "verify", Script: sentry.VerifyScript, Timeout: time.Minute,
-		Vars: map[string]pulumi.StringInput{"API": pulumi.String(fmt.Sprint(len(a.Citizens) > 0)), "RELAYS": relays},
-		// Verified anew whenever the configuration changes.
-		Files: map[string]pulumi.StringInput{"haproxy.cfg": config},
-	}, pulumi.Parent(parent), pulumi.Protect(h.Protected))
-	return err
-}
-
 func (a *SentryLayerArgs) relayPorts() []int {
 	if !a.Relay {
 		return nil
 	}
 	return goloop.RelayPorts(len(a.Seeds))
-}
-
-func (a *SentryLayerArgs) config(h *platform.Host) pulumi.StringOutput {
-	citizens := pulumi.StringArray{}
-	for _, c := range a.Citizens {
-		citizens = append(citizens, c)
-	}
-	return pulumi.All(h.PrivateAddress, a.PRep, citizens.ToStringArrayOutput()).ApplyT(func(in []any) (string, error) {
-		s := sentry.Settings{PRep: in[1].(string), Citizens: in[2].([]string), CID: a.CID, Limits: a.Limits.withDefaults()}
-		if a.Relay {
-			s.PrivateAddress, s.Seeds = in[0].(string), a.Seeds
-		}
-		return sentry.Config(s)
-	}).(pulumi.StringOutput)
 }

@@ -167,7 +167,7 @@ func TestSentryLayerNamesAllThatIsWrongAtOnce(t *testing.T) {
 		})
 		return err
 	}, components.SentryLayerType, `sentry layer "front"`, "Hosts: 0 given, at least two are required", "PRep is required", "CID is required",
-		"Seeds: 0 given, with Relay 1 to 32 are required", "Limits: a limit per source is above its total")
+		"Seeds: 0 given, with Relay 1 to 32 are required", "Limits: p2pPerSource is 11")
 	refused(t, func(ctx *pulumi.Context) error {
 		_, err := components.NewSentryLayer(ctx, "front", nil)
 		return err

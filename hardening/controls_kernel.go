@@ -203,6 +203,15 @@ var kernelArguments = []string{
 	"rng_core.default_quality=500",
 }
 
+// SentryKernelSettings are those of the running kernel that a sentry's own step sets, as they follow its limits and ports
+// (/etc/icon/sentry/sysctl.conf); net.netfilter.nf_conntrack_… are more of them.
+func SentryKernelSettings() []string {
+	return []string{
+		"net.core.netdev_max_backlog", "net.core.somaxconn", "net.ipv4.ip_unprivileged_port_start", "net.ipv4.tcp_fin_timeout",
+		"net.ipv4.tcp_max_syn_backlog", "net.ipv4.tcp_synack_retries",
+	}
+}
+
 // checkKernelSettings: what is set by name must not undo what the installation rests on.
 func checkKernelSettings(s *Selection) []Conflict {
 	var found []Conflict
@@ -220,6 +229,9 @@ func checkKernelSettings(s *Selection) []Conflict {
 		}
 		if strings.HasPrefix(key, "net.netfilter.nf_conntrack") {
 			found = append(found, Conflict{"set", fmt.Sprintf("sets %s, which follows the sentry's limits: leave it out", key)})
+		}
+		if s.Facts.Role == "sentry" && slices.Contains(SentryKernelSettings(), key) {
+			found = append(found, Conflict{"set", fmt.Sprintf("sets %s, which the step service of a sentry sets: leave it out", key)})
 		}
 		if key == "kernel.modules_disabled" {
 			found = append(found, Conflict{"set", "sets kernel.modules_disabled: the firewall's and the containers' modules are loaded when they " +

@@ -19,6 +19,9 @@ type Rule struct {
 	// ExceptNode keeps the node's own process from using the rule: it dials whatever address another node announces, and would show the
 	// host's address there. Outbound only.
 	ExceptNode bool
+	// Untracked says that another table keeps the kernel from tracking these connections. Inbound, answers then pass by the port that they
+	// come from. It has no meaning outbound.
+	Untracked bool
 	// Why is the reason, for whoever reads the rules on the host: one line without quotes.
 	Why string
 }
@@ -46,17 +49,21 @@ func (f Firewall) Render() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("SSH: %w", err)
 	}
-	inText, err := renderRules(in, "saddr", "dport")
+	inText, err := renderRules(in, "saddr", "dport", "")
 	if err != nil {
 		return "", fmt.Errorf("inbound: %w", err)
 	}
-	outText, err := renderRules(out, "daddr", "dport")
+	outText, err := renderRules(out, "daddr", "dport", "")
 	if err != nil {
 		return "", fmt.Errorf("outbound: %w", err)
 	}
-	answersText, err := renderRules(answers, "daddr", "sport")
+	answersText, err := renderRules(answers, "daddr", "sport", "")
 	if err != nil {
 		return "", fmt.Errorf("SSH: %w", err)
+	}
+	untrackedText, err := untrackedAnswers(in)
+	if err != nil {
+		return "", fmt.Errorf("inbound: %w", err)
 	}
 	if len(f.SSH.Networks) > 0 {
 		peers, err := peerSet(f.SSH.Networks)
@@ -65,7 +72,21 @@ func (f Firewall) Render() (string, error) {
 		}
 		inText += fmt.Sprintf("\t\tip saddr %s icmp type echo-request accept\n", peers)
 	}
-	return fmt.Sprintf(ruleset, set, throttle+inText, answersText+outText), nil
+	return fmt.Sprintf(ruleset, set, throttle+inText, answersText+untrackedText+outText), nil
+}
+
+// untrackedAnswers let the answers out that belong to no connection for the kernel. One that would open a connection is no answer.
+func untrackedAnswers(in []Rule) (string, error) {
+	var answers []Rule
+	for _, r := range in {
+		if r.Untracked && r.Protocol != "tcp" {
+			return "", fmt.Errorf("rule %q: Untracked with protocol %q: want tcp", r.Why, r.Protocol)
+		}
+		if r.Untracked {
+			answers = append(answers, r)
+		}
+	}
+	return renderRules(answers, "daddr", "sport", "tcp flags & (syn | ack) != syn ")
 }
 
 // throttle gives the set of the addresses that have opened a connection to SSH, and the rule that comes before the one that lets them in.
@@ -138,7 +159,8 @@ table inet icon {
 }
 `
 
-func renderRules(rules []Rule, address, port string) (string, error) {
+// renderRules gives a line for each rule; match is what else a packet needs.
+func renderRules(rules []Rule, address, port, match string) (string, error) {
 	var b strings.Builder
 	for _, r := range rules {
 		if r.Protocol != "tcp" && r.Protocol != "udp" {
@@ -160,7 +182,7 @@ func renderRules(rules []Rule, address, port string) (string, error) {
 		} else {
 			b.WriteString("meta nfproto ipv4 ")
 		}
-		fmt.Fprintf(&b, "%s %s %s accept comment \"%s\"\n", r.Protocol, port, portSet(r.Ports), comment(r.Why))
+		fmt.Fprintf(&b, "%s %s %s %saccept comment \"%s\"\n", r.Protocol, port, portSet(r.Ports), match, comment(r.Why))
 	}
 	return b.String(), nil
 }

@@ -26,6 +26,15 @@ var firewalls = map[string]hardening.Firewall{
 			{Protocol: "udp", Ports: []int{123, 53}, Networks: []string{"0.0.0.0/0"}, ExceptNode: true, Why: "names and time"},
 		},
 	},
+	"sentry": {
+		SSH: hardening.Rule{Protocol: "tcp", Ports: []int{22}, Networks: []string{"203.0.113.0/24"}, Why: "administrators"},
+		In: []hardening.Rule{
+			{Protocol: "tcp", Ports: []int{7100}, Networks: []string{"0.0.0.0/0"}, Untracked: true, Why: "other validators"},
+			{Protocol: "tcp", Ports: []int{80, 443}, Networks: []string{"198.51.100.0/24"}, Untracked: true, Why: "API users"},
+			{Protocol: "tcp", Ports: []int{9480}, Networks: []string{"10.2.0.22"}, Why: "challenges"},
+		},
+		Out: []hardening.Rule{{Protocol: "tcp", Ports: []int{7100}, Networks: []string{"10.2.0.11"}, Untracked: true, Why: "the P-Rep"}},
+	},
 	"throttled": {
 		NewSSHPerMinute: 120,
 		SSH:             hardening.Rule{Protocol: "tcp", Ports: []int{22}, Networks: []string{"203.0.113.0/24"}, Why: "administrators"},

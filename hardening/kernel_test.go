@@ -196,3 +196,19 @@ func TestWhatWouldBreakTheHostIsRefusedAsAParameter(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatASentrySetsItselfCannotBeSetBesideIt(t *testing.T) {
+	for role, wanted := range map[string]int{"sentry": 1, "prep": 0} {
+		for _, key := range hardening.SentryKernelSettings() {
+			o := hardening.Overrides{Parameters: map[string]map[string]any{"kernel-settings": {"set": []any{key + "=1"}}}}
+			_, problems := hardening.Resolve(role, hardening.Facts{Role: role}, o)
+			n := 0
+			for _, p := range problems {
+				n += len(p)
+			}
+			if n != wanted {
+				t.Errorf("%s on a %s: %d problems, wanted %d: %v", key, role, n, wanted, problems)
+			}
+		}
+	}
+}

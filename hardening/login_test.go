@@ -151,7 +151,8 @@ func TestSSHTakesItsSettings(t *testing.T) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command("/usr/sbin/sshd", "-t", "-f", file).CombinedOutput(); err != nil && !bytes.Contains(out, []byte("privilege separation")) {
+	out, err := exec.Command("/usr/sbin/sshd", "-t", "-f", file).CombinedOutput()
+	if err != nil && !bytes.Contains(out, []byte("privilege separation")) {
 		t.Errorf("sshd -t: %v: %s", err, out)
 	}
 }

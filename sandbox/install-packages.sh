@@ -16,7 +16,9 @@ packages=(
   # what partitions them.
   fdisk
   haproxy
+  libnginx-mod-stream
   nftables
+  nginx
   openssh-client
   openssh-server
   shellcheck

@@ -303,6 +303,13 @@ func (s *Sandbox) Node(override map[string]any) map[string]any {
 	return node
 }
 
+// SentriesConfig is the configuration of the sentries, with more or some of it replaced. Their name resolves inside the lab only.
+func (s *Sandbox) SentriesConfig(more map[string]any) map[string]any {
+	sentries := map[string]any{"hosts": s.Layout.Sentries, "announce": Announced + ":7100", "announceCheck": "warn"}
+	maps.Copy(sentries, more)
+	return sentries
+}
+
 func (s *Sandbox) config() (map[string]any, error) {
 	// The machine that runs pulumi has the first private address.
 	admin := s.priv(1).String() + "/32"
@@ -320,7 +327,7 @@ func (s *Sandbox) config() (map[string]any, error) {
 		"maintenance":    map[string]any{"to": []string{admin}},
 		"node":           s.Node(nil),
 		"prep":           map[string]any{"host": PRepHost},
-		"sentries":       map[string]any{"hosts": s.Layout.Sentries, "announce": Announced + ":7100"},
+		"sentries":       s.SentriesConfig(nil),
 		"hosts":          map[string]any{"machines": machines, "connectTimeout": 30},
 	}
 	if len(s.Layout.Citizens) > 0 {

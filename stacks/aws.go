@@ -27,7 +27,7 @@ func (c *Config) AWSNeed() awsplan.Need {
 		need.Announce = sentries.Announce
 		exposed := c.AWS == nil || c.AWS.Front.Kind != awsplan.FrontNLB
 		for _, host := range sorted(sentries.Hosts) {
-			need.Hosts = append(need.Hosts, awsplan.Host{Name: host, Role: awsplan.Sentry, Exposed: exposed})
+			need.Hosts = append(need.Hosts, awsplan.Host{Name: host, Role: awsplan.Sentry, Exposed: exposed, Generation: sentries.Rotate[host]})
 		}
 	}
 	need.Hosts = append(need.Hosts, awsplan.Host{Name: awsplan.Bastion, Role: awsplan.Bastion, Exposed: true})

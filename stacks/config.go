@@ -9,6 +9,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/insight-icon/pulumi-icon/internal/awsplan"
+	"github.com/insight-icon/pulumi-icon/internal/sentry"
 )
 
 // Config is one stack's wishes, as written in stacks/Pulumi.<stack>.yaml under the namespace "icon:". Each field's comment names its
@@ -61,6 +62,9 @@ type Secrets struct {
 	SSHPrivateKeyPassphrase pulumi.StringPtrInput
 	// Keystores holds, as JSON text, {"<host>": {"keystore": {…}, "password": "…"}} for each host of ImportedKeys. Key icon:keystores.
 	Keystores pulumi.StringPtrInput
+	// SentryCertificate is the certificate for sentries.tls.names: its chain, the server's own first, and its key, PEM in one text. Key
+	// icon:sentryCertificate; required by sentries.tls without acme, refused otherwise.
+	SentryCertificate pulumi.StringPtrInput
 }
 
 // Network names the goloop network. The public profiles carry their own data; "custom" is the operator's own network.
@@ -167,29 +171,84 @@ type Sentries struct {
 	// Announce is what the P-Rep tells other validators: "name:7100", where the name resolves to every sentry's public address, or
 	// one sentry's (or a load balancer's) address. Required. IPv4 only, since goloop is.
 	Announce string `json:"announce"`
-	// API says whether the sentries publish the citizens' /api/v3 on port 9000. Default: true when there are citizens, but false with
-	// icon:aws.api, whose load balancer then publishes it.
+	// API says whether the sentries publish the citizens' /api/v3 on port 9000, with tls on 443. Default: true when there are citizens, but
+	// false with icon:aws.api, whose load balancer then publishes it.
 	API *bool `json:"api,omitempty"`
+	// Variant is what stands on a sentry: "haproxy+nftables" (default), "haproxy" alone, or "nginx", which has no list of peers, no API keys
+	// and no bans.
+	Variant string `json:"variant,omitempty"`
+	// Agent is the path of the sentries' agent, built for their architecture, relative to the Pulumi project. Default: it is built from this
+	// module with the Go on the PATH of the machine that runs Pulumi, on the platform hosts for node.arch.
+	Agent string `json:"agent,omitempty"`
+	// Users are the IPv4 networks (CIDR) of known users of the API: they have a share of their own and wider limits, and are never banned.
+	Users []string `json:"users,omitempty"`
+	// Peers is the list of the validators that are known to belong to the network.
+	Peers Peers `json:"peers,omitempty"`
+	// TLS has the API on port 443, encrypted, in place of 9000. Optional.
+	TLS *TLS `json:"tls,omitempty"`
+	// CORS are the origins ("https://app.example.org") whose pages may ask the API from a browser; "*" alone is any. Default: none.
+	CORS []string `json:"cors,omitempty"`
+	// APIKeys by the name of who holds them. A request with one ("X-API-Key: …") has that one's limits wherever it comes from. Optional.
+	APIKeys map[string]APIKey `json:"apiKeys,omitempty"`
+	// APIKeysOnly refuses requests without a key. Default false.
+	APIKeysOnly bool `json:"apiKeysOnly,omitempty"`
+	// Draining are the hosts that are being taken out of service: each waits until the announced name no longer leads to it, then until its
+	// connections have moved. One that is taken off this list serves again. Optional.
+	Draining []string `json:"draining,omitempty"`
+	// AnnounceCheck says what a deploy does when announce is a name that leads elsewhere, or nowhere: "require" is an error before anything
+	// is changed, "warn" a warning. That it leads to some of the sentries only is a warning, since a new one is published once it is
+	// deployed. Default: require on the platform hosts; on aws, where addresses are made by the deploy, warn, and require is refused.
+	AnnounceCheck string `json:"announceCheck,omitempty"`
+	// Rotate maps a sentry to a number: another number than before gives it a new public address while the others serve, and gives the old
+	// one up. Platform aws only, with front.kind dns. Optional.
+	Rotate map[string]int `json:"rotate,omitempty"`
 	// Limits of each sentry.
-	Limits Limits `json:"limits,omitempty"`
+	Limits sentry.Limits `json:"limits,omitempty"`
 }
 
-// Limits bound what one sentry lets through. Per-source limits must be below their totals.
-type Limits struct {
-	// P2PConnections is the greatest number of connections on 7100. Default 1000.
-	P2PConnections int `json:"p2pConnections,omitempty"`
-	// P2PPerSource is the same from one address. Default 20 (a validator needs one or two; several may share an address).
-	P2PPerSource int `json:"p2pPerSource,omitempty"`
-	// P2PNewPerSource is the greatest number of new connections from one address in 10 seconds. Default 30.
-	P2PNewPerSource int `json:"p2pNewPerSource,omitempty"`
-	// APIConnections is the greatest number of connections on 9000. Default 2000.
-	APIConnections int `json:"apiConnections,omitempty"`
-	// APIPerSource is the same from one address. Default 10.
-	APIPerSource int `json:"apiPerSource,omitempty"`
-	// APIRequestsPerSource is the greatest number of requests from one address in 10 seconds. Default 300.
-	APIRequestsPerSource int `json:"apiRequestsPerSource,omitempty"`
-	// APIBodyKiB is the largest request body, in KiB. Default 64.
-	APIBodyKiB int `json:"apiBodyKiB,omitempty"`
+// Peers is the list of known validators: they have a share of the connections on 7100 that strangers cannot take, and are never banned. The
+// sentries keep it from the chain's own list of P-Reps, what the stack's nodes see, and static.
+type Peers struct {
+	// Mode is "prefer" (default: a share is kept for the list, strangers have the rest), "enforce" (once there is a list, nobody else is let
+	// in) or "off", which is the variant nginx's only one and its default.
+	Mode string `json:"mode,omitempty"`
+	// Static are IPv4 addresses, networks (CIDR) or names that are always on the list. Default: none.
+	Static []string `json:"static,omitempty"`
+	// Endpoints are API addresses ("https://…/api/v3") that are asked for the P-Reps, in this order, before the stack's own nodes are. They
+	// are believed. Default: the network's own for a public profile, none for custom.
+	Endpoints []string `json:"endpoints,omitempty"`
+	// RefreshSeconds is how long after one refresh the next begins, from 10 to 86400. Default 120.
+	RefreshSeconds int `json:"refreshSeconds,omitempty"`
+	// MaxShrinkPercent is by how much of itself a list may shrink at once, from 1 to 100; one that shrinks more is taken only if it is still
+	// the same an hour later. Default 20.
+	MaxShrinkPercent int `json:"maxShrinkPercent,omitempty"`
+}
+
+// TLS encrypts the API. The certificate is the operator's own, in the secret icon:sentryCertificate, or got by ACME.
+type TLS struct {
+	// Names are the host names that users call, all on one certificate. Required. With acme each must lead to the sentries.
+	Names []string `json:"names"`
+	// ACME has each sentry get a certificate and renew it; the authority asks on port 80. Giving it, even empty ({}), accepts the
+	// authority's terms of service.
+	ACME *ACME `json:"acme,omitempty"`
+}
+
+// ACME is how a certificate is got.
+type ACME struct {
+	// Directory is the authority's ACME address. Default: "https://acme-v02.api.letsencrypt.org/directory".
+	Directory string `json:"directory,omitempty"`
+	// Email is where the authority may warn of trouble. Optional.
+	Email string `json:"email,omitempty"`
+}
+
+// APIKey is what the holder of an API key may do.
+type APIKey struct {
+	// SHA256 is the key's SHA-256, 64 hexadecimal digits: printf %s KEY | sha256sum. Make the key itself by: openssl rand -hex 32. Required.
+	SHA256 string `json:"sha256"`
+	// RequestsPer10s is how many requests it has on each sentry in 10 seconds. Default: ten times limits.apiRequestsPerSource.
+	RequestsPer10s int `json:"requestsPer10s,omitempty"`
+	// ExpensivePer10s is how many of these may be expensive. Default: ten times limits.apiExpensivePerSource, at most requestsPer10s.
+	ExpensivePer10s int `json:"expensivePer10s,omitempty"`
 }
 
 // Hosts are machines that already exist.

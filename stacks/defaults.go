@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
+
+	"github.com/insight-icon/pulumi-icon/internal/sentry"
 )
 
 // Defaults that more than one place needs.
@@ -21,6 +23,11 @@ const (
 	archARM64 = "arm64"
 
 	p2pPort = 7100
+
+	announceRequired = "require"
+	announceWarned   = "warn"
+
+	letsEncrypt = "https://acme-v02.api.letsencrypt.org/directory"
 )
 
 // withDefaults is a copy of c in which every key that was left out has its default, as config.go documents it. c keeps its values.
@@ -31,7 +38,7 @@ func (c *Config) withDefaults() *Config {
 	full.Node = c.Node.withDefaults(full.Network)
 	full.Hosts = c.Hosts.withDefaults()
 	full.PRep = c.PRep.withDefaults(c)
-	full.Sentries = c.Sentries.withDefaults(c.Citizens != nil && (c.AWS == nil || c.AWS.API == nil))
+	full.Sentries = c.Sentries.withDefaults(c)
 	return &full
 }
 
@@ -89,24 +96,49 @@ func (p *PRep) withDefaults(c *Config) *PRep {
 	return &full
 }
 
-func (s *Sentries) withDefaults(api bool) *Sentries {
+func (s *Sentries) withDefaults(c *Config) *Sentries {
 	if s == nil {
 		return nil
 	}
 	full := *s
 	if full.API == nil {
+		api := c.Citizens != nil && (c.AWS == nil || c.AWS.API == nil)
 		full.API = &api
 	}
-	full.Limits = Limits{
-		P2PConnections:       cmp.Or(s.Limits.P2PConnections, 1000),
-		P2PPerSource:         cmp.Or(s.Limits.P2PPerSource, 20),
-		P2PNewPerSource:      cmp.Or(s.Limits.P2PNewPerSource, 30),
-		APIConnections:       cmp.Or(s.Limits.APIConnections, 2000),
-		APIPerSource:         cmp.Or(s.Limits.APIPerSource, 10),
-		APIRequestsPerSource: cmp.Or(s.Limits.APIRequestsPerSource, 300),
-		APIBodyKiB:           cmp.Or(s.Limits.APIBodyKiB, 64),
+	full.Variant = cmp.Or(s.Variant, string(sentry.HAProxyNftables))
+	full.AnnounceCheck = cmp.Or(s.AnnounceCheck, announceRequired)
+	if c.Platform == PlatformAWS {
+		full.AnnounceCheck = cmp.Or(s.AnnounceCheck, announceWarned)
+	}
+	full.Limits = s.Limits.WithDefaults()
+	full.Peers = s.Peers.withDefaults(full.Variant, c.Network.Resolve().Endpoints)
+	if s.TLS != nil && s.TLS.ACME != nil {
+		acme := *s.TLS.ACME
+		acme.Directory = cmp.Or(acme.Directory, letsEncrypt)
+		full.TLS = &TLS{Names: s.TLS.Names, ACME: &acme}
+	}
+	if s.APIKeys != nil {
+		full.APIKeys = make(map[string]APIKey, len(s.APIKeys))
+	}
+	for name, key := range s.APIKeys {
+		key.RequestsPer10s = cmp.Or(key.RequestsPer10s, 10*full.Limits.APIRequestsPerSource)
+		key.ExpensivePer10s = cmp.Or(key.ExpensivePer10s, min(10*full.Limits.APIExpensivePerSource, key.RequestsPer10s))
+		full.APIKeys[name] = key
 	}
 	return &full
+}
+
+func (p Peers) withDefaults(variant string, endpoints []string) Peers {
+	if variant == string(sentry.Nginx) {
+		p.Mode, endpoints = cmp.Or(p.Mode, sentry.PeersOff), nil
+	}
+	p.Mode = cmp.Or(p.Mode, sentry.PeersPrefer)
+	if p.Endpoints == nil && p.Mode != sentry.PeersOff {
+		p.Endpoints = endpoints
+	}
+	p.RefreshSeconds = cmp.Or(p.RefreshSeconds, 120)
+	p.MaxShrinkPercent = cmp.Or(p.MaxShrinkPercent, 20)
+	return p
 }
 
 func (h *Hosts) withDefaults() *Hosts {

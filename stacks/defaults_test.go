@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/insight-icon/pulumi-icon/internal/sentry"
 )
 
 func loaded(t *testing.T, name string) *Config {
@@ -22,9 +24,10 @@ func TestKeysThatAreLeftOutHaveTheirDocumentedDefaults(t *testing.T) {
 	api := true
 	want := &Sentries{
 		Hosts: []string{"sentry-1", "sentry-2"}, Announce: "prep.example.org:7100", API: &api,
-		Limits: Limits{
-			P2PConnections: 1000, P2PPerSource: 20, P2PNewPerSource: 30,
-			APIConnections: 2000, APIPerSource: 10, APIRequestsPerSource: 300, APIBodyKiB: 64,
+		Variant: "haproxy+nftables", AnnounceCheck: "require", Limits: sentry.Limits{}.WithDefaults(),
+		Peers: Peers{
+			Mode: "prefer", RefreshSeconds: 120, MaxShrinkPercent: 20,
+			Endpoints: []string{"https://api.icon.community/api/v3", "https://ctz.solidwallet.io/api/v3"},
 		},
 	}
 	if !reflect.DeepEqual(config.Sentries, want) {
@@ -48,9 +51,9 @@ func TestKeysThatAreLeftOutHaveTheirDocumentedDefaults(t *testing.T) {
 	if config.PRep.Egress != "sealed" || config.PRep.Announce != "" {
 		t.Errorf("prep %+v, wanted sealed and no address of its own", config.PRep)
 	}
-	sentry := config.Hosts.Machines["sentry-1"]
-	if sentry.User != "root" || sentry.Port != 22 || sentry.PrivateAddress != "10.2.0.21" || sentry.PublicAddress != "198.51.100.21" {
-		t.Errorf("sentry-1 %+v, wanted root, 22 and its address as the public one", sentry)
+	m := config.Hosts.Machines["sentry-1"]
+	if m.User != "root" || m.Port != 22 || m.PrivateAddress != "10.2.0.21" || m.PublicAddress != "198.51.100.21" {
+		t.Errorf("sentry-1 %+v, wanted root, 22 and its address as the public one", m)
 	}
 }
 
@@ -81,10 +84,36 @@ func TestWhatIsGivenWinsOverDefaults(t *testing.T) {
 	}
 }
 
+func TestDefaultsOfSentriesFollowWhatIsGiven(t *testing.T) {
+	keys := loaded(t, "sentries.yaml").Sentries.APIKeys
+	if k := keys["shop"]; k.RequestsPer10s != 3000 || k.ExpensivePer10s != 200 {
+		t.Errorf("the key of shop has %+v, wanted ten times what a stranger has", k)
+	}
+	if k := keys["wallet"]; k.RequestsPer10s != 100 || k.ExpensivePer10s != 5 {
+		t.Errorf("the key of wallet has %+v, wanted what is given", k)
+	}
+	acme := loaded(t, "sentries-acme.yaml").Sentries.TLS.ACME
+	if acme == nil || acme.Directory != "https://acme-v02.api.letsencrypt.org/directory" || acme.Email != "" {
+		t.Errorf("acme %+v, wanted Let's Encrypt without an e-mail address", acme)
+	}
+	if s := loaded(t, "aws-sentry-fronted.yaml").Sentries; s.AnnounceCheck != "warn" {
+		t.Errorf("announceCheck is %s on aws, wanted warn", s.AnnounceCheck)
+	}
+	if p := loaded(t, "sentry-fronted-binary.yaml").Sentries.Peers; p.Endpoints != nil || p.Mode != "prefer" {
+		t.Errorf("peers of a custom network %+v, wanted prefer and no endpoint", p)
+	}
+	given := loaded(t, "sentry-fronted.yaml")
+	given.Sentries.Variant, given.Sentries.Peers = "nginx", Peers{}
+	given.Secrets.SSHPrivateKey = pulumi.String("x")
+	if full, err := given.Complete(); err != nil || full.Sentries.Peers.Mode != "off" || full.Sentries.Peers.Endpoints != nil {
+		t.Errorf("peers of nginx: %+v (%v), wanted off, without endpoints", full, err)
+	}
+}
+
 func TestCompleteLeavesTheGivenConfigAlone(t *testing.T) {
 	given := loaded(t, "sentry-fronted.yaml")
 	given.Secrets.SSHPrivateKey = pulumi.String("x")
-	given.Sentries.Limits, given.Sentries.API, given.Node.Container.Engine = Limits{}, nil, ""
+	given.Sentries.Limits, given.Sentries.API, given.Node.Container.Engine = sentry.Limits{}, nil, ""
 	machine := given.Hosts.Machines["prep-1"]
 	machine.User = ""
 	given.Hosts.Machines["prep-1"] = machine
@@ -95,7 +124,7 @@ func TestCompleteLeavesTheGivenConfigAlone(t *testing.T) {
 	if full.Sentries.Limits.P2PConnections != 1000 || full.Hosts.Machines["prep-1"].User != "root" || full.Node.Container.Engine != "podman" {
 		t.Error("defaults are missing in the copy")
 	}
-	if given.Sentries.Limits != (Limits{}) || given.Sentries.API != nil || given.Node.Container.Engine != "" ||
+	if given.Sentries.Limits != (sentry.Limits{}) || given.Sentries.API != nil || given.Node.Container.Engine != "" ||
 		given.Hosts.Machines["prep-1"].User != "" {
 		t.Error("the given Config was changed")
 	}
@@ -109,12 +138,15 @@ func TestProfilesHoldTheNetworksData(t *testing.T) {
 	for name, want := range map[string]Profile{
 		"mainnet": {
 			Name: "mainnet", Service: "MainNet", CID: "0x1", NID: "0x1", MinDiskGB: 2500, Seeds: []string{"seed-ctz.solidwallet.io:7100"},
+			Endpoints: []string{"https://api.icon.community/api/v3", "https://ctz.solidwallet.io/api/v3"},
 		},
 		"lisbon": {
 			Name: "lisbon", Service: "LisbonNet", CID: "0x23cdd9", NID: "0x2", MinDiskGB: 500, Seeds: []string{"seed-lisbon.solidwallet.io:7100"},
+			Endpoints: []string{"https://lisbon.net.solidwallet.io/api/v3"},
 		},
 		"berlin": {
 			Name: "berlin", Service: "BerlinNet", CID: "0xee03d9", NID: "0x7", MinDiskGB: 500, Seeds: []string{"seed-berlin.solidwallet.io:7100"},
+			Endpoints: []string{"https://berlin.net.solidwallet.io/api/v3"},
 		},
 	} {
 		want.Platform, want.Channel = "icon", "icon_dex"

@@ -44,6 +44,11 @@ func fileCases(t *testing.T) []fileCase {
 	binary := func(name string) Config { return Config{Node: Node{Arch: runtime.GOARCH, Binary: &Binary{Path: name}}} }
 	foreign := binary(write("goloop", thisProgram(t)))
 	foreign.Node.Arch = other
+	agent := func(name string) Config { return Config{Sentries: &Sentries{Agent: name}} }
+	elsewhere := thisProgram(t)
+	elsewhere[18], elsewhere[19] = 243, 0 // e_machine: RISC-V
+	onAWS := *loaded(t, "aws-sentry-fronted.yaml")
+	onAWS.Sentries.Agent = write("icon-sentry", elsewhere)
 	archive := func(name string) Config { return Config{Node: Node{Container: &Container{Archive: name}}} }
 	return []fileCase{
 		{"absent", genesis("none.zip"), dir, "icon:network.genesis: is DIR/none.zip, which does not exist"},
@@ -69,6 +74,16 @@ func fileCases(t *testing.T) []fileCase {
 		{
 			"executable for another architecture", foreign, dir,
 			fmt.Sprintf("icon:node.binary.path: is DIR/goloop, made for %v, but icon:node.arch is %s; wanted %v", here, other, otherMachine),
+		},
+		{
+			"script for an agent", agent("goloop.sh"), dir,
+			"icon:sentries.agent: is DIR/goloop.sh, which is not an executable for Linux " +
+				"(bad magic number '[35 33 47 98]' in record at byte 0x0); go build ./cmd/icon-sentry makes one",
+		},
+		{
+			"agent for another architecture", onAWS, dir,
+			"icon:sentries.agent: is DIR/icon-sentry, made for EM_RISCV, but sentry-1 is a machine of arm64; build it with GOARCH=arm64, " +
+				"or leave the key out",
 		},
 		{
 			"tar of something else", archive(write("other.tar", tarOf(t, "readme.txt"))), dir,

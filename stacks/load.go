@@ -92,5 +92,6 @@ func (s *Secrets) byKey() map[string]*pulumi.StringPtrInput {
 		"sshPrivateKey":           &s.SSHPrivateKey,
 		"sshPrivateKeyPassphrase": &s.SSHPrivateKeyPassphrase,
 		"keystores":               &s.Keystores,
+		"sentryCertificate":       &s.SentryCertificate,
 	}
 }

@@ -68,11 +68,29 @@ func load(t *testing.T, values map[string]string, secrets []string, look func(*p
 }
 
 func TestLoadKeepsSecretsSecret(t *testing.T) {
-	values, secrets := engineConfig(t, filepath.Join("testdata", "valid", "sentry-fronted-binary.yaml"))
+	seen := map[string]bool{}
+	for _, file := range []string{"sentry-fronted-binary.yaml", "sentries.yaml"} {
+		values, secrets := engineConfig(t, filepath.Join("testdata", "valid", file))
+		for _, key := range secrets {
+			seen[strings.TrimPrefix(key, "icon:")] = true
+		}
+		keepsSecrets(t, values, secrets)
+	}
+	for name := range (&Secrets{}).byKey() {
+		if !seen[name] {
+			t.Errorf("no stack file that was tried has %s", name)
+		}
+	}
+}
+
+func keepsSecrets(t *testing.T, values map[string]string, secrets []string) {
+	t.Helper()
 	err := load(t, values, secrets, func(ctx *pulumi.Context, config *Config) {
 		for name, field := range config.Secrets.byKey() {
+			if given := slices.Contains(secrets, "icon:"+name); given != (*field != nil) {
+				t.Errorf("%s is set in the stack file: %v, but read: %v", name, given, *field != nil)
+			}
 			if *field == nil {
-				t.Errorf("%s is set in the stack file but absent", name)
 				continue
 			}
 			result, err := internals.UnsafeAwaitOutput(ctx.Context(), (*field).ToStringPtrOutput())

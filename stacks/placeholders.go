@@ -50,6 +50,11 @@ func (c *Config) CheckPlaceholders() error {
 	}
 	if c.Sentries != nil {
 		p.ownName("sentries.announce", c.Sentries.Announce)
+		if c.Sentries.TLS != nil {
+			for i, name := range c.Sentries.TLS.Names {
+				p.ownName(wording.Item("sentries.tls.names", i), name)
+			}
+		}
 	}
 	c.placeholdersOfAWS(p)
 	return p.err()

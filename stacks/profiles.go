@@ -28,6 +28,8 @@ type Profile struct {
 	CID, NID string
 	// Seeds are "host:port" addresses where a node finds the network.
 	Seeds []string
+	// Endpoints are the public API addresses that know the network's P-Reps.
+	Endpoints []string
 	// Platform is goloop's service platform, "icon" or "basic".
 	Platform string
 	// Channel is the chain's name in the API: /api/v3/<channel>.
@@ -39,25 +41,28 @@ type Profile struct {
 	Genesis string
 }
 
-// publicProfiles holds the public networks. Chain ids, network ids and seeds are those of the network operator's repository
+// publicProfiles holds the public networks. Chain ids, network ids, seeds and API addresses are those of the network operator's repository
 // icon-project/icon_network_info (README.md and info.yml, 2025-03-20); SERVICE is as in icon-project/icon2-docker. The disk of mainnet is
 // the 2.5 TB that docs.icon.community asks of a validator; nobody states one for the test networks, 500 is this library's own figure.
 func publicProfiles() map[string]Profile {
 	return map[string]Profile{
 		NetworkMainnet: {
 			Name: NetworkMainnet, Service: "MainNet", CID: "0x1", NID: "0x1",
-			Seeds:    []string{"seed-ctz.solidwallet.io:7100"},
-			Platform: platformIcon, Channel: defaultChannel, MinDiskGB: 2500,
+			Seeds:     []string{"seed-ctz.solidwallet.io:7100"},
+			Endpoints: []string{"https://api.icon.community/api/v3", "https://ctz.solidwallet.io/api/v3"},
+			Platform:  platformIcon, Channel: defaultChannel, MinDiskGB: 2500,
 		},
 		NetworkLisbon: {
 			Name: NetworkLisbon, Service: "LisbonNet", CID: "0x23cdd9", NID: "0x2",
-			Seeds:    []string{"seed-lisbon.solidwallet.io:7100"},
-			Platform: platformIcon, Channel: defaultChannel, MinDiskGB: 500,
+			Seeds:     []string{"seed-lisbon.solidwallet.io:7100"},
+			Endpoints: []string{"https://lisbon.net.solidwallet.io/api/v3"},
+			Platform:  platformIcon, Channel: defaultChannel, MinDiskGB: 500,
 		},
 		NetworkBerlin: {
 			Name: NetworkBerlin, Service: "BerlinNet", CID: "0xee03d9", NID: "0x7",
-			Seeds:    []string{"seed-berlin.solidwallet.io:7100"},
-			Platform: platformIcon, Channel: defaultChannel, MinDiskGB: 500,
+			Seeds:     []string{"seed-berlin.solidwallet.io:7100"},
+			Endpoints: []string{"https://berlin.net.solidwallet.io/api/v3"},
+			Platform:  platformIcon, Channel: defaultChannel, MinDiskGB: 500,
 		},
 	}
 }

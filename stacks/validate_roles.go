@@ -24,6 +24,7 @@ func (c *Config) validateRoles(p *collector) {
 	case c.Sentries != nil:
 		c.validateSentries(p)
 	}
+	c.validateCertificate(p)
 	c.validatePlaces(p)
 }
 
@@ -78,28 +79,6 @@ func (c *Config) validateCitizens(p *collector) {
 	p.closedNetworks("citizens.apiFrom", c.Citizens.APIFrom, "goloop answers /admin and /metrics on port 9000 without a key")
 }
 
-func (c *Config) validateSentries(p *collector) {
-	s := c.Sentries
-	switch {
-	case len(s.Hosts) == 0:
-		p.missing("sentries.hosts", "at least two machines' names")
-	case len(s.Hosts) == 1:
-		p.add("sentries.hosts", "names only %s; wanted at least two: one alone is a single point of failure", wording.Quote(s.Hosts[0]))
-	}
-	switch api := s.API != nil && *s.API; {
-	case api && c.Citizens == nil && p.readable("citizens"):
-		p.add("sentries.api", "is true, but there are no icon:citizens whose API could be published")
-	case api && c.AWS != nil && c.AWS.API != nil:
-		p.add("sentries.api", "is true, but the load balancer of icon:aws.api publishes the citizens' API; remove one of them")
-	}
-	if s.Announce == "" {
-		p.missing("sentries.announce", "\"name:7100\", where the name resolves to every sentry's public address")
-	} else if host, port, ok := p.endpoint("sentries.announce", s.Announce); ok {
-		c.validateAnnounced(p, host, port)
-	}
-	s.Limits.validate(p)
-}
-
 // validateAnnounced keeps the network from being led past the sentries.
 func (c *Config) validateAnnounced(p *collector, host string, port int) {
 	const key = "sentries.announce"
@@ -141,33 +120,6 @@ func (c *Config) validatePublic(p *collector, key, host string) {
 
 // carrierRange is private, too: what providers and VPCs have between them and the internet (RFC 6598).
 var carrierRange = netip.MustParsePrefix("100.64.0.0/10")
-
-func (l Limits) validate(p *collector) {
-	// The unit's limit of open files is 524288; a connection through the proxy takes two, and a reload has two workers for a while.
-	const most = 100_000
-	for _, limit := range []struct {
-		name  string
-		value int
-	}{
-		{"p2pConnections", l.P2PConnections},
-		{"p2pPerSource", l.P2PPerSource},
-		{"p2pNewPerSource", l.P2PNewPerSource},
-		{"apiConnections", l.APIConnections},
-		{"apiPerSource", l.APIPerSource},
-		{"apiRequestsPerSource", l.APIRequestsPerSource},
-		{"apiBodyKiB", l.APIBodyKiB},
-	} {
-		p.between(wording.Under("sentries.limits", limit.name), limit.value, 1, most)
-	}
-	if l.P2PPerSource >= l.P2PConnections {
-		p.add("sentries.limits.p2pPerSource", "is %d, so one address could take all of p2pConnections (%d); wanted less",
-			l.P2PPerSource, l.P2PConnections)
-	}
-	if l.APIPerSource >= l.APIConnections {
-		p.add("sentries.limits.apiPerSource", "is %d, so one address could take all of apiConnections (%d); wanted less",
-			l.APIPerSource, l.APIConnections)
-	}
-}
 
 // validatePlaces wants every role on a machine of its own.
 func (c *Config) validatePlaces(p *collector) {

@@ -27,7 +27,7 @@ const module = "github.com/insight-icon/pulumi-icon/"
 // all below it, and is used where no closer one is given. .golangci.yml says the same to the linter.
 var mayImport = map[string][]string{
 	".":                    {"topologies"},
-	"stacks":               {"hardening", "internal/awsplan", "internal/cost", "internal/wording"},
+	"stacks":               {"hardening", "internal/awsplan", "internal/cost", "internal/sentry", "internal/wording"},
 	"topologies":           {"stacks", "components", "components/", "hardening", "internal/"},
 	"topologies/cmd/":      {"stacks", "topologies", "hardening", "internal/"},
 	"hardening/cmd/":       {"hardening"},
@@ -38,6 +38,9 @@ var mayImport = map[string][]string{
 	"components/platform/aws/front": {"components/platform", "components/platform/aws", "internal/"},
 	"hardening":                     {"internal/wording"},
 	"internal/":                     {"internal/goloop"},
+	"internal/agent":                {"internal/agent/", "internal/sentry"},
+	"internal/agent/":               {"internal/agent/", "internal/sentry"},
+	"cmd/":                          {"internal/"},
 	"internal/remote":               {"hardening", "internal/sshrun", "internal/verify"},
 	"internal/verify":               {"hardening", "internal/sshrun"},
 	"internal/awsplan":              {"internal/cost", "internal/wording"},

@@ -110,7 +110,7 @@ type commands struct {
 
 // others are programs of the operator's machine or of a host, whose arguments are no matter of this repository.
 var others = strings.Fields("cd git cut ssh ssh-keyscan ssh-keygen skopeo crane " +
-	"ss systemctl journalctl tail nft curl aws export read /usr/local/lib/icon/goloop")
+	"ss systemctl journalctl tail nft curl aws export read cat rm touch openssl icon-sentry /usr/local/lib/icon/goloop")
 
 var pulumiWords = []string{
 	"login", "stack init", "stack output", "stack --show-urns", "state delete", "config set", "preview", "up", "cancel", "destroy",
@@ -122,6 +122,9 @@ func (c commands) check(line string) error {
 	switch {
 	case word == "make":
 		for _, target := range arguments {
+			if strings.HasPrefix(target, "ARGS=") {
+				break // what follows is for the program
+			}
 			stack, isStack := strings.CutPrefix(target, "STACK=")
 			if isStack && !c.made["stacks/Pulumi."+stack+".yaml"] {
 				return fmt.Errorf("there is no stack %s", stack)

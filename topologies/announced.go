@@ -12,30 +12,30 @@ import (
 	"github.com/insight-icon/pulumi-icon/stacks"
 )
 
-// lookupTimeout bounds the look-up of the announced name: it only makes a warning.
-const lookupTimeout = 2 * time.Second
+// lookupTimeout bounds the look-up of the announced name.
+const lookupTimeout = 5 * time.Second
 
 type lookup func(ctx context.Context, network, name string) ([]netip.Addr, error)
 
-// announcedWarning says what is wrong with the announced name as this machine sees it, "" for nothing: a P-Rep whose name leads elsewhere
-// than to its sentries follows the chain, but no validator reaches it and it misses its blocks. A warning and no error, because the name
-// may be published after the deployment, and other resolvers may see another answer.
-func announcedWarning(ctx context.Context, announce string, addresses []string, find lookup) string {
+// announcedProblem says what is wrong with the announced name as this machine sees it, "" for nothing: a P-Rep whose name leads elsewhere
+// than to its sentries follows the chain, but no validator reaches it and it misses its blocks. grave is false where the name leads to some
+// of them and nowhere else, as it does until a new sentry is published. To those that drain it may still lead: they wait until it does not.
+func announcedProblem(ctx context.Context, announce string, serving, draining []string, find lookup) (text string, grave bool) {
 	name, _, err := net.SplitHostPort(announce)
 	if err != nil {
-		return ""
+		return "", false
 	}
 	if _, err := netip.ParseAddr(name); err == nil {
-		return ""
+		return "", false
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
 	const consequence = "Until it does, other validators can't reach the P-Rep, and it misses its blocks"
-	wanted := sorted(addresses)
+	wanted := sorted(serving)
 	found, err := find(ctx, "ip4", name)
 	if err != nil {
 		return fmt.Sprintf("icon:sentries.announce: %s does not resolve here (%v); wanted A records %s. %s",
-			name, err, strings.Join(wanted, ", "), consequence)
+			name, err, strings.Join(wanted, ", "), consequence), true
 	}
 	var got []string
 	for _, a := range found {
@@ -43,11 +43,20 @@ func announcedWarning(ctx context.Context, announce string, addresses []string, 
 	}
 	slices.Sort(got)
 	got = slices.Compact(got)
-	if slices.Equal(got, wanted) {
-		return ""
+	without := slices.DeleteFunc(slices.Clone(got), func(a string) bool { return slices.Contains(draining, a) })
+	if slices.Equal(without, wanted) {
+		return "", false
 	}
-	return fmt.Sprintf("icon:sentries.announce: %s resolves to %s, the sentries are %s. %s",
-		name, strings.Join(got, ", "), strings.Join(wanted, ", "), consequence)
+	strays := slices.DeleteFunc(slices.Clone(without), func(a string) bool { return slices.Contains(wanted, a) })
+	text = fmt.Sprintf("icon:sentries.announce: %s resolves to %s, the sentries that serve are %s.", name, strings.Join(got, ", "),
+		strings.Join(wanted, ", "))
+	if len(draining) > 0 {
+		text += fmt.Sprintf(" %s drains, and is not wanted.", strings.Join(sorted(draining), ", "))
+	}
+	if len(strays) > 0 || len(without) == 0 {
+		return text + " " + consequence, true
+	}
+	return text + " Publish those that are missing, once they are deployed: nobody is led to them yet", false
 }
 
 // strayWarning says that an announced address is none of those that the platform made for the sentries, "" for nothing: the same
@@ -64,10 +73,15 @@ func strayWarning(announce string, addresses []string) string {
 		"other validators can't reach the P-Rep, and it misses its blocks", host, strings.Join(sorted(addresses), ", "))
 }
 
-func publicAddresses(c *stacks.Config) []string {
-	var all []string
+// publicAddresses are those of the sentries that serve, and of those that drain, where the operator has given them.
+func publicAddresses(c *stacks.Config) (serving, draining []string) {
 	for _, host := range c.Sentries.Hosts {
-		all = append(all, c.Hosts.Machines[host].PublicAddress)
+		address := c.Hosts.Machines[host].PublicAddress
+		if slices.Contains(c.Sentries.Draining, host) {
+			draining = append(draining, address)
+		} else {
+			serving = append(serving, address)
+		}
 	}
-	return all
+	return serving, draining
 }

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestAnAnnouncedNameThatLeadsElsewhereIsWarnedOf(t *testing.T) {
+func TestAnAnnouncedNameThatLeadsElsewhereIsToldOf(t *testing.T) {
 	sentries := []string{"192.0.2.2", "192.0.2.1"}
 	answers := func(addresses ...string) lookup {
 		return func(context.Context, string, string) ([]netip.Addr, error) {
@@ -20,20 +20,30 @@ func TestAnAnnouncedNameThatLeadsElsewhereIsWarnedOf(t *testing.T) {
 		}
 	}
 	fails := func(context.Context, string, string) ([]netip.Addr, error) { return nil, errors.New("no such host") }
-	for name, c := range map[string]struct {
+	const name = "prep.example.org:7100"
+	for what, c := range map[string]struct {
 		announce string
+		draining []string
 		find     lookup
 		want     string
+		grave    bool
 	}{
-		"all sentries":    {"prep.example.org:7100", answers("192.0.2.2", "::ffff:192.0.2.1", "192.0.2.2"), ""},
-		"one is missing":  {"prep.example.org:7100", answers("192.0.2.1"), "to 192.0.2.1, the sentries are 192.0.2.1, 192.0.2.2"},
-		"another address": {"prep.example.org:7100", answers("192.0.2.1", "192.0.2.9"), "resolves to 192.0.2.1, 192.0.2.9"},
-		"no answer":       {"prep.example.org:7100", fails, "not resolve here (no such host); wanted A records 192.0.2.1, 192.0.2.2"},
-		"an address":      {"192.0.2.7:7100", fails, ""},
+		"all sentries":                     {name, nil, answers("192.0.2.2", "::ffff:192.0.2.1", "192.0.2.2"), "", false},
+		"one is missing":                   {name, nil, answers("192.0.2.1"), "the sentries that serve are 192.0.2.1, 192.0.2.2", false},
+		"another address":                  {name, nil, answers("192.0.2.1", "192.0.2.9"), "resolves to 192.0.2.1, 192.0.2.9", true},
+		"no sentry":                        {name, nil, answers("192.0.2.9"), "misses its blocks", true},
+		"no answer":                        {name, nil, fails, "not resolve here (no such host); wanted A records 192.0.2.1, 192.0.2.2", true},
+		"an address":                       {"192.0.2.7:7100", nil, fails, "", false},
+		"one drains and is gone from it":   {name, []string{"192.0.2.3"}, answers("192.0.2.1", "192.0.2.2"), "", false},
+		"one drains and waits for its end": {name, []string{"192.0.2.3"}, answers("192.0.2.1", "192.0.2.2", "192.0.2.3"), "", false},
+		"one drains and another is missing": {
+			name, []string{"192.0.2.3"}, answers("192.0.2.1", "192.0.2.3"), "192.0.2.3 drains, and is not wanted", false,
+		},
+		"only one that drains": {name, []string{"192.0.2.3"}, answers("192.0.2.3"), "misses its blocks", true},
 	} {
-		got := announcedWarning(t.Context(), c.announce, sentries, c.find)
-		if (c.want == "") != (got == "") || !strings.Contains(got, c.want) {
-			t.Errorf("%s: %q, wanted %q", name, got, c.want)
+		got, grave := announcedProblem(t.Context(), c.announce, sentries, c.draining, c.find)
+		if (c.want == "") != (got == "") || !strings.Contains(got, c.want) || grave != c.grave {
+			t.Errorf("%s: %q (grave: %v), wanted %q (%v)", what, got, grave, c.want, c.grave)
 		}
 	}
 }

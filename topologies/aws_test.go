@@ -38,6 +38,7 @@ const (
 	alone    = "\n  icon:topology: single-node\n  icon:prep: {host: prep-1}"
 	fronted  = "\n  icon:topology: sentry-fronted\n  icon:prep: {host: prep-1}"
 	sentries = "\n  icon:sentries: {hosts: [sentry-1, sentry-2], announce: \"prep.example.org:7100\"}"
+	acme     = "tls: {names: [api.example.org], acme: {}}"
 	citizen  = "\n  icon:citizens: {hosts: [citizen-1]}"
 	archive  = "\n  icon:topology: citizens\n  icon:citizens: {hosts: [citizen-1, citizen-2]}"
 
@@ -128,6 +129,21 @@ func awsStacks() map[string]awsStack {
 				"\n    front: {kind: nlb}",
 			made:   []string{"front-nlb-9000-sentry-1"},
 			breaks: []string{"S3.17 front-nlb-logs-encryption", "ELB.18 front-nlb-9000-listener", apiInTheClearNLB},
+		},
+		"dns with the sentries' API encrypted, one drains and one gets another address": {
+			text: fronted + mainnet + strings.Replace(sentries, "announce", acme+", draining: [sentry-2], rotate: {sentry-1: 2}, announce", 1) +
+				citizen + inTwoZones + machinesABC + "\n    front: {" + zone + "}",
+			made:    []string{"network-group-sentry-in-tcp-9480-sentry", "front-sentry-1-record", "network-sentry-2-address"},
+			missing: []string{"front-sentry-2-record", "front-sentry-2-check", "network-group-sentry-in-tcp-9000-anywhere"},
+			// The certificate authority asks on port 80, and an address that is exchanged can't be protected.
+			breaks: []string{"EC2.18 network-group-sentry-in-tcp-80-anywhere", "ICON.19 network-sentry-1-address"},
+		},
+		"nlb with the sentries' API encrypted, one drains": {
+			text: fronted + mainnet + strings.Replace(sentries, "announce", acme+", draining: [sentry-2], announce", 1) + citizen + inTwoZones +
+				machinesABC + "\n    front: {kind: nlb}",
+			made:    []string{"front-nlb-443-sentry-1", "front-nlb-80-sentry-1", "front-nlb-7100-sentry-1"},
+			missing: []string{"front-nlb-443-sentry-2", "front-nlb-7100-sentry-2", "front-nlb-9000"},
+			breaks:  []string{"S3.17 front-nlb-logs-encryption", "ELB.18 front-nlb-443-listener", "ELB.18 front-nlb-80-listener"},
 		},
 		"nlb and api with a certificate": {
 			text: fronted + mainnet + sentries + citizen + inTwoZones + machinesABC +
@@ -275,15 +291,19 @@ func fromTheInternet(c *stacks.Config) []string {
 	}
 	if c.Sentries != nil {
 		ports := []string{"7100"}
-		if *c.Sentries.API {
+		switch {
+		case c.Sentries.TLS != nil:
+			ports = append(ports, "443", "80")
+		case *c.Sentries.API:
 			ports = append(ports, "9000")
 		}
 		for _, port := range ports {
-			through := ""
+			through, hosts := "", c.Sentries.Hosts
 			if c.AWS.Front.Kind == "nlb" {
 				all, through = append(all, "front-nlb tcp "+port), " through front-nlb "+port
+				hosts = slices.DeleteFunc(slices.Clone(hosts), func(h string) bool { return slices.Contains(c.Sentries.Draining, h) })
 			}
-			for _, host := range c.Sentries.Hosts {
+			for _, host := range hosts {
 				all = append(all, host+" tcp "+port+through)
 			}
 		}

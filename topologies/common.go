@@ -86,13 +86,14 @@ const (
 )
 
 // allowIn opens ports of the sentries to the internet, through the network load balancer if there is one: it keeps the clients' addresses.
-func (p *Plan) allowIn(c *stacks.Config, sentries platform.Party, why string, port int) {
+func (p *Plan) allowIn(c *stacks.Config, sentries platform.Party, why string, ports ...int) {
 	if c.AWS == nil || c.AWS.Front.Kind != frontNLB {
-		p.allow(platform.Anywhere(), sentries, "tcp", why, port)
-		return
+		p.allow(platform.Anywhere(), sentries, "tcp", why, ports...)
+	} else {
+		p.allow(platform.Anywhere(), platform.FrontParty(frontNLB), "tcp", why, ports...)
+		p.allow(platform.FrontParty(frontNLB, "0.0.0.0/0"), sentries, "tcp", why+", balanced", ports...)
 	}
-	p.allow(platform.Anywhere(), platform.FrontParty(frontNLB), "tcp", why, port)
-	p.allow(platform.FrontParty(frontNLB, "0.0.0.0/0"), sentries, "tcp", why+", balanced", port)
+	p.Edges[len(p.Edges)-1].Untracked = p.Sentries.kernel()
 }
 
 // allow adds an edge; a party that is nobody adds none.

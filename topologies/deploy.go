@@ -13,7 +13,6 @@ import (
 	"github.com/insight-icon/pulumi-icon/components/platform/aws"
 	"github.com/insight-icon/pulumi-icon/components/platform/aws/front"
 	"github.com/insight-icon/pulumi-icon/internal/goloop"
-	"github.com/insight-icon/pulumi-icon/stacks"
 )
 
 // Outputs are what a deployment tells its operator.
@@ -37,17 +36,25 @@ type Outputs struct {
 // Keystores are the keys to import, by host; their text is a secret.
 type Keystores map[string]components.ImportKey
 
+// Secrets are what a plan does not hold.
+type Secrets struct {
+	// Keystores of the hosts whose keys are imported.
+	Keystores Keystores
+	// Certificate of the sentries and its key, PEM; nil where they get one by ACME, or need none.
+	Certificate pulumi.StringInput
+}
+
 // Deploy makes a plan real on a platform.
-func Deploy(ctx *pulumi.Context, p *Plan, on platform.Platform, imports Keystores, opts ...pulumi.ResourceOption) (*Outputs, error) {
+func Deploy(ctx *pulumi.Context, p *Plan, on platform.Platform, secrets Secrets, opts ...pulumi.ResourceOption) (*Outputs, error) {
 	network, err := components.NewNetwork(ctx, "network", &components.NetworkArgs{
 		Platform: on, Hosts: p.Hosts, Edges: p.Edges, Administrators: p.Administrators,
 	}, opts...)
 	if err != nil {
 		return nil, err
 	}
-	d := &deployment{ctx: ctx, plan: p, hosts: network.Hosts, keys: map[string]*components.NodeKey{}, opts: opts}
+	d := &deployment{ctx: ctx, plan: p, secrets: secrets, hosts: network.Hosts, keys: map[string]*components.NodeKey{}, opts: opts}
 	d.outputs.Network = network
-	if err := d.makeKeys(imports, network); err != nil {
+	if err := d.makeKeys(secrets.Keystores, network); err != nil {
 		return nil, err
 	}
 	if err := d.runSentries(); err != nil {
@@ -71,7 +78,7 @@ func Deploy(ctx *pulumi.Context, p *Plan, on platform.Platform, imports Keystore
 func (d *deployment) makeFront(on *aws.AWS) error {
 	args := &front.Args{Made: on.Made(), Citizens: d.plan.hostsOf(platform.Citizen), Channel: d.plan.Network.Channel}
 	if s := d.plan.Sentries; s != nil {
-		args.Sentries, args.Announce, args.PublishAPI = s.Hosts, d.plan.Nodes[s.PRep].Announce, len(s.Citizens) > 0
+		args.Sentries, args.Draining, args.Announce, args.APIPorts = s.Hosts, s.Draining, d.plan.Nodes[s.PRep].Announce, s.apiPorts()
 	}
 	if !args.Wanted() {
 		return nil
@@ -93,6 +100,7 @@ func (d *deployment) makeFront(on *aws.AWS) error {
 type deployment struct {
 	ctx     *pulumi.Context
 	plan    *Plan
+	secrets Secrets
 	hosts   map[string]*platform.Host
 	keys    map[string]*components.NodeKey
 	layer   *components.SentryLayer
@@ -135,13 +143,23 @@ func (d *deployment) runSentries() error {
 		return nil
 	}
 	args := &components.SentryLayerArgs{
-		PRep: address(d.hosts[s.PRep], goloop.P2PPort), CID: d.plan.Network.CID, Relay: s.Relay, Seeds: d.plan.Network.Seeds, Limits: s.Limits,
+		PRep: address(d.hosts[s.PRep], goloop.P2PPort), CID: d.plan.Network.CID, Channel: d.plan.Network.Channel,
+		Relay: s.Relay, Seeds: d.plan.Network.Seeds, Limits: s.Limits,
+		Variant: s.Variant, Agent: s.Agent, Users: s.Users, CORS: s.CORS, Keys: s.Keys, KeysOnly: s.KeysOnly,
+		Draining: s.Draining, Announce: d.plan.Nodes[s.PRep].Announce, TLS: d.sentryTLS(),
+		Peers: components.SentryPeers{
+			Mode: s.Peers.Mode, Static: s.Peers.Static, Endpoints: s.Peers.Endpoints,
+			RefreshSeconds: s.Peers.RefreshSeconds, MaxShrinkPercent: s.Peers.MaxShrinkPercent,
+		},
 	}
 	for _, name := range s.Hosts {
 		args.Hosts = append(args.Hosts, d.hosts[name])
 	}
 	for _, name := range s.Citizens {
 		args.Citizens = append(args.Citizens, address(d.hosts[name], goloop.RPCPort))
+	}
+	for _, name := range s.Observed {
+		args.Peers.Own = append(args.Peers.Own, address(d.hosts[name], goloop.RPCPort))
 	}
 	layer, err := components.NewSentryLayer(d.ctx, "sentries", args, d.opts...)
 	if err != nil {
@@ -151,6 +169,20 @@ func (d *deployment) runSentries() error {
 	// The last sentry comes after all others.
 	d.sentry = d.hosts[s.Hosts[len(s.Hosts)-1]].Session.Last()
 	return nil
+}
+
+// sentryTLS is nil for an API in the clear.
+func (d *deployment) sentryTLS() *components.SentryTLS {
+	from := d.plan.Sentries.TLS
+	if from == nil {
+		return nil
+	}
+	if from.ACME == nil {
+		return &components.SentryTLS{Names: from.Names, Certificate: d.secrets.Certificate}
+	}
+	return &components.SentryTLS{
+		Names: from.Names, ACME: &components.SentryACME{Directory: from.ACME.Directory, Email: from.ACME.Email},
+	}
 }
 
 func (d *deployment) runNodes() error {
@@ -187,7 +219,7 @@ func (d *deployment) nodeArgs(host string, node Node) components.NodeArgs {
 		Host:     d.hosts[host],
 		Chain:    components.Chain{CID: n.CID, NID: n.NID, Service: n.Service, Channel: n.Channel, Platform: n.Platform, Genesis: n.Genesis},
 		Announce: d.announce(host, node), Key: d.keys[host],
-		LogLevel: d.plan.LogLevel, SyncTimeout: time.Duration(d.plan.SyncTimeout) * time.Second,
+		LogLevel: d.plan.LogLevel, SyncTimeout: time.Duration(d.plan.SyncTimeout) * time.Second, WebSockets: node.WebSockets,
 	}
 	if node.ThroughSentries {
 		args.Relays, args.RelayedSeeds = d.layer.Relays, d.layer.RelayedSeeds
@@ -208,26 +240,4 @@ func address(h *platform.Host, port int) pulumi.StringOutput { return endpoint(h
 
 func endpoint(address pulumi.StringOutput, port int) pulumi.StringOutput {
 	return address.ApplyT(func(a string) string { return net.JoinHostPort(a, strconv.Itoa(port)) }).(pulumi.StringOutput)
-}
-
-// ImportsOf takes the keystores apart that the stack holds as a secret. Each stays one.
-func ImportsOf(c *stacks.Config) Keystores {
-	imports := Keystores{}
-	if len(c.ImportedKeys) == 0 || c.Secrets.Keystores == nil {
-		return imports
-	}
-	parsed := c.Secrets.Keystores.ToStringPtrOutput().Elem().ApplyT(func(text string) (map[string]stacks.Keystore, error) {
-		return stacks.ParseKeystores(text, c.ImportedKeys)
-	})
-	for host, addr := range c.ImportedKeys {
-		part := func(take func(stacks.Keystore) string) pulumi.StringOutput {
-			return parsed.ApplyT(func(v any) string { return take(v.(map[string]stacks.Keystore)[host]) }).(pulumi.StringOutput)
-		}
-		imports[host] = components.ImportKey{
-			Address:  addr,
-			Keystore: part(func(k stacks.Keystore) string { return k.JSON }),
-			Password: part(func(k stacks.Keystore) string { return k.Password }),
-		}
-	}
-	return imports
 }

@@ -1,15 +1,21 @@
 package topologies
 
 import (
+	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"golang.org/x/crypto/ssh"
@@ -172,7 +178,13 @@ func stacksUnderTest(t *testing.T) map[string]*stacks.Config {
 		"sentry-fronted-binary":       sentryFrontedConfig("sentry-1", "sentry-2"),
 		"sentry-fronted-imported-key": sentryFrontedConfig("sentry-1", "sentry-2"),
 		"sentry-fronted-bastion-sudo": sentryFrontedConfig("sentry-1", "sentry-2"),
+		"sentry-fronted-everything":   sentryFrontedConfig("sentry-1", "sentry-2", "sentry-3"),
+		"sentry-fronted-own-tls":      sentryFrontedConfig("sentry-1", "sentry-2"),
+		"sentry-fronted-nginx":        sentryFrontedConfig("sentry-1", "sentry-2"),
 	}
+	everything(all["sentry-fronted-everything"])
+	ownCertificate(t, all["sentry-fronted-own-tls"], "api.example.org")
+	all["sentry-fronted-nginx"].Sentries.Variant = "nginx"
 	binary(t, all["single-node-binary"])
 	all["sentry-fronted-routed"].PRep.Egress = "routed"
 	all["sentry-fronted-no-citizens"].Citizens = nil
@@ -182,6 +194,44 @@ func stacksUnderTest(t *testing.T) map[string]*stacks.Config {
 	behind.User, behind.Port = "deploy", 2222
 	behind.Bastion = &stacks.Bastion{Address: "203.0.113.7", User: "jump", HostKey: hostKey("bastion")}
 	return all
+}
+
+// everything sets all that a stack can say of sentries, but for what contradicts it.
+func everything(c *stacks.Config) {
+	s := c.Sentries
+	s.Users, s.CORS, s.Draining = []string{"203.0.113.128/25", "192.0.2.0/24"}, []string{"https://app.example.org"}, []string{"sentry-2"}
+	s.Peers = stacks.Peers{
+		Mode: "enforce", Static: []string{"198.51.100.77", "validator.example.net"}, RefreshSeconds: 60,
+		Endpoints: []string{"https://api.example.org/api/v3", "http://10.2.9.9:9000/api/v3"},
+	}
+	s.TLS = &stacks.TLS{Names: []string{"api.example.org"}, ACME: &stacks.ACME{Email: "admin@example.org"}}
+	s.APIKeys, s.APIKeysOnly = map[string]stacks.APIKey{"shop": {SHA256: strings.Repeat("5e", 32)}}, true
+}
+
+// ownCertificate has the sentries' API encrypted by a certificate for a name, which is made here and now.
+func ownCertificate(tb testing.TB, c *stacks.Config, name string) {
+	tb.Helper()
+	c.Sentries.TLS = &stacks.TLS{Names: []string{"api.example.org"}}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), DNSNames: []string{name},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(90 * 24 * time.Hour),
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, BasicConstraintsValid: true,
+	}
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	text := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate})) +
+		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))
+	c.Secrets.SentryCertificate = pulumi.ToSecret(pulumi.StringPtr(text)).(pulumi.StringPtrOutput)
 }
 
 func planOf(tb testing.TB, c *stacks.Config) *Plan {
@@ -221,7 +271,7 @@ func deploy(ctx *pulumi.Context, c *stacks.Config) (*Outputs, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Deploy(ctx, p, hosts.New(args), ImportsOf(c), pulumi.Providers(provider))
+	return Deploy(ctx, p, hosts.New(args), SecretsOf(c), pulumi.Providers(provider))
 }
 
 func record(tb testing.TB, c *stacks.Config) *graph.Graph {

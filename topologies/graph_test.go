@@ -10,7 +10,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi/internals"
 
-	"github.com/insight-icon/pulumi-icon/stacks"
+	"github.com/insight-icon/pulumi-icon/internal/sentry"
 	"github.com/insight-icon/pulumi-icon/tests/golden"
 	"github.com/insight-icon/pulumi-icon/tests/graph"
 )
@@ -148,10 +148,11 @@ func TestAddingASentryTouchesOnlyWhatMustKnowIt(t *testing.T) {
 	removed, added, changed := differences(record(t, two), record(t, three))
 	wantNames(t, "removed", removed)
 	wantNames(t, "added", added, "network-sentry-3", "network-sentry-3-ready", "network-sentry-3-harden",
-		"sentries-sentry-3-service", "sentries-sentry-3-verify")
-	// Firewalls of the new sentry's peers, and the nodes' seeds, of which each sentry is one.
+		"sentries-sentry-3-agent", "sentries-sentry-3-service", "sentries-sentry-3-verify")
+	// Firewalls of the new sentry's peers, the nodes' seeds, of which each sentry is one, and the other sentries, which never ban it.
 	wantNames(t, "changed", changed, "network-prep-1-harden", "network-citizen-1-harden",
-		"prep-service", "prep-verify", "citizen-1-service", "citizen-1-verify")
+		"prep-service", "prep-verify", "citizen-1-service", "citizen-1-verify",
+		"sentries-sentry-1-service", "sentries-sentry-1-verify", "sentries-sentry-2-service", "sentries-sentry-2-verify")
 }
 
 func TestRemovingACitizenTouchesOnlyWhatKnewIt(t *testing.T) {
@@ -168,14 +169,14 @@ func TestRemovingACitizenTouchesOnlyWhatKnewIt(t *testing.T) {
 }
 
 func TestASentryLimitChangesOnlyTheSentries(t *testing.T) {
-	limits := map[string]func(*stacks.Limits){
-		"p2pConnections":       func(l *stacks.Limits) { l.P2PConnections = 900 },
-		"p2pPerSource":         func(l *stacks.Limits) { l.P2PPerSource = 7 },
-		"p2pNewPerSource":      func(l *stacks.Limits) { l.P2PNewPerSource = 7 },
-		"apiConnections":       func(l *stacks.Limits) { l.APIConnections = 900 },
-		"apiPerSource":         func(l *stacks.Limits) { l.APIPerSource = 7 },
-		"apiRequestsPerSource": func(l *stacks.Limits) { l.APIRequestsPerSource = 7 },
-		"apiBodyKiB":           func(l *stacks.Limits) { l.APIBodyKiB = 7 },
+	limits := map[string]func(*sentry.Limits){
+		"p2pConnections":       func(l *sentry.Limits) { l.P2PConnections = 900 },
+		"p2pPerSource":         func(l *sentry.Limits) { l.P2PPerSource = 7 },
+		"p2pNewPerSource":      func(l *sentry.Limits) { l.P2PNewPerSource = 7 },
+		"apiConnections":       func(l *sentry.Limits) { l.APIConnections = 900 },
+		"apiPerSource":         func(l *sentry.Limits) { l.APIPerSource = 7 },
+		"apiRequestsPerSource": func(l *sentry.Limits) { l.APIRequestsPerSource = 7 },
+		"apiBodyKiB":           func(l *sentry.Limits) { l.APIBodyKiB = 7 },
 	}
 	before := record(t, sentryFrontedConfig("sentry-1", "sentry-2"))
 	for name, set := range limits {

@@ -12,6 +12,7 @@ import (
 	"github.com/insight-icon/pulumi-icon/hardening"
 	"github.com/insight-icon/pulumi-icon/internal/awsplan"
 	"github.com/insight-icon/pulumi-icon/internal/cost"
+	"github.com/insight-icon/pulumi-icon/internal/sentry"
 	"github.com/insight-icon/pulumi-icon/stacks"
 )
 
@@ -57,6 +58,8 @@ type Node struct {
 	ThroughSentries bool
 	// ImportAddress is the address of the key to import; empty: the key is born on the host.
 	ImportAddress string
+	// WebSockets is how many the node has at once; 0: goloop's own number.
+	WebSockets int
 }
 
 // Sentries is the layer in front of the P-Rep.
@@ -68,6 +71,62 @@ type Sentries struct {
 	// Relay says that sentries lead the plan's nodes to the network's seeds.
 	Relay  bool
 	Limits components.SentryLimits
+	// Variant is what stands on a sentry, by its name in the configuration. Agent is the path of its agent, empty for one that is built.
+	Variant, Agent string
+	// Users are the networks of known users of the API.
+	Users []string
+	// Peers says where the list of known peers comes from; Observed are the hosts of the nodes that are asked for it, too.
+	Peers    stacks.Peers
+	Observed []string
+	// TLS is nil where the API is in the clear.
+	TLS  *stacks.TLS
+	CORS []string
+	// Keys of the API by their holders; KeysOnly refuses requests without one.
+	Keys     map[string]components.SentryKey
+	KeysOnly bool
+	// Draining are those hosts that leave: nobody is led to them any more.
+	Draining []string
+}
+
+// apiPorts are where the sentries publish the API; none if they do not.
+func (s *Sentries) apiPorts() []int {
+	switch {
+	case len(s.Citizens) == 0:
+		return nil
+	case s.TLS == nil:
+		return []int{sentry.APIPort}
+	case s.TLS.ACME == nil:
+		return []int{sentry.TLSPort}
+	default:
+		return []int{sentry.ACMEPort, sentry.TLSPort}
+	}
+}
+
+// kernel says that the sentries have a table of their own in the kernel, which keeps no record of connections to the public ports.
+func (s *Sentries) kernel() bool { return s.Variant == string(sentry.HAProxyNftables) }
+
+// String is how the sentries stand, for a reader of the plan.
+func (s *Sentries) String() string {
+	words := []string{s.Variant, "list of peers: " + s.Peers.Mode}
+	switch {
+	case len(s.Citizens) == 0:
+		words = append(words, "no API")
+	case s.TLS == nil:
+		words = append(words, "API in the clear")
+	case s.TLS.ACME != nil:
+		words = append(words, "API encrypted for "+strings.Join(s.TLS.Names, " ")+", certificates by ACME")
+	default:
+		words = append(words, "API encrypted for "+strings.Join(s.TLS.Names, " ")+", certificate of the operator's")
+	}
+	if s.KeysOnly {
+		words = append(words, "API keys required")
+	} else if len(s.Keys) > 0 {
+		words = append(words, fmt.Sprintf("API keys: %d", len(s.Keys)))
+	}
+	if len(s.Draining) > 0 {
+		words = append(words, "draining: "+strings.Join(s.Draining, " "))
+	}
+	return strings.Join(words, "; ")
 }
 
 // hostsOf are the names of the hosts with a role, in the plan's order.
@@ -94,6 +153,9 @@ func (p *Plan) String() string {
 	for _, h := range p.Hosts {
 		b.WriteString(strings.TrimRight(fmt.Sprintf("  %-20s %-8s %s", h.Name, h.Role, p.detail(h.Name)), " ") + "\n")
 	}
+	if p.Sentries != nil {
+		fmt.Fprintf(&b, "\nsentries: %s\n", p.Sentries)
+	}
 	fmt.Fprintf(&b, "\nconnections that are open; every other one is refused\n")
 	p.writeSSH(&b)
 	for _, e := range p.Edges {
@@ -104,6 +166,9 @@ func (p *Plan) String() string {
 		why := e.Why
 		if e.ExceptNode {
 			why += ", not goloop itself"
+		}
+		if e.Untracked {
+			why += ", not tracked by the kernel"
 		}
 		fmt.Fprintf(&b, "  %s -> %s %s/%s: %s\n", e.From, e.To, e.Protocol, strings.Join(ports, ","), why)
 	}

@@ -90,7 +90,7 @@ func passes(rules []hardening.Rule, peer string, port int) bool {
 
 // open lists all that is open between the hosts and the internet, for all ports that any rule knows and some that none should.
 func (w world) open() []string {
-	ports := []int{22, 53, 80, 123, 443, 7100, 7101, 7200, 8080, 9000, 9001, 3142}
+	ports := []int{22, 53, 80, 123, 443, 7100, 7101, 7200, 8080, 9000, 9001, 9480, 3142}
 	var all []string
 	for from := range w.addresses {
 		for to := range w.addresses {
@@ -169,8 +169,15 @@ func TestWithoutPublishedAPITheSentriesAreSilentOn9000(t *testing.T) {
 	off := false
 	c.Sentries.API = &off
 	w, p := worldOf(t, c), planOf(t, c)
-	if w.enters(internet, "sentry-1", 9000) || w.leaves("sentry-1", "citizen-1", 9000) {
+	if w.enters(internet, "sentry-1", 9000) {
 		t.Error("port 9000 is open although the API is not published")
+	}
+	if !w.reaches("sentry-1", "citizen-1", 9000) {
+		t.Error("a sentry can't ask the citizen for the peers that it knows")
+	}
+	c.Sentries.Peers.Mode = "off"
+	if w := worldOf(t, c); w.leaves("sentry-1", "citizen-1", 9000) || w.enters("sentry-1", "citizen-1", 9000) {
+		t.Error("the citizen's API is open to sentries that have nothing to ask")
 	}
 	if len(p.Sentries.Citizens) != 0 {
 		t.Errorf("the sentries publish %v", p.Sentries.Citizens)

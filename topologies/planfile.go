@@ -37,6 +37,9 @@ func standIns(text []byte) (stacks.Secrets, error) {
 		Config struct {
 			Agent    any `yaml:"icon:sshAgent"`
 			Imported any `yaml:"icon:importedKeys"`
+			Sentries struct {
+				TLS map[string]any `yaml:"tls"`
+			} `yaml:"icon:sentries"`
 		} `yaml:"config"`
 	}
 	var secrets stacks.Secrets
@@ -48,6 +51,9 @@ func standIns(text []byte) (stacks.Secrets, error) {
 	}
 	if stack.Config.Imported != nil {
 		secrets.Keystores = pulumi.String("")
+	}
+	if tls := stack.Config.Sentries.TLS; tls != nil && tls["acme"] == nil {
+		secrets.SentryCertificate = pulumi.String("")
 	}
 	return secrets, nil
 }

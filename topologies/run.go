@@ -2,6 +2,7 @@ package topologies
 
 import (
 	"errors"
+	"fmt"
 	"net"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -20,7 +21,8 @@ func Run(ctx *pulumi.Context) error {
 		return err
 	}
 	if c.Sentries != nil && c.Hosts != nil {
-		if err := warnOfAnnounced(ctx, c, publicAddresses(c)); err != nil {
+		serving, draining := publicAddresses(c)
+		if err := checkAnnounced(ctx, c, serving, draining); err != nil {
 			return err
 		}
 	}
@@ -33,9 +35,10 @@ func Run(ctx *pulumi.Context) error {
 			if warning := strayWarning(c.Sentries.Announce, addresses); warning != "" {
 				return true, ctx.Log.Warn(warning, nil)
 			}
-			return true, warnOfAnnounced(ctx, c, addresses)
+			return true, checkAnnounced(ctx, c, addresses, nil)
 		})
 	}
+	warnOfExpiry(ctx, c)
 	out.export(ctx, plan)
 	out.Network.Verify(ctx, "hardening")
 	return nil
@@ -55,7 +58,7 @@ func deployAll(ctx *pulumi.Context, c *stacks.Config) (*Plan, *Outputs, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	out, err := Deploy(ctx, plan, on, ImportsOf(c), provided)
+	out, err := Deploy(ctx, plan, on, SecretsOf(c), provided)
 	return plan, out, err
 }
 
@@ -78,12 +81,17 @@ func (o *Outputs) export(ctx *pulumi.Context, p *Plan) {
 	}
 }
 
-// warnOfAnnounced warns where the announced name does not lead to the sentries: at once where their addresses are the operator's, later
-// where the platform makes them. A name whose records the stack makes itself needs no warning.
-func warnOfAnnounced(ctx *pulumi.Context, c *stacks.Config, addresses []string) error {
-	warning := announcedWarning(ctx.Context(), c.Sentries.Announce, addresses, net.DefaultResolver.LookupNetIP)
-	if warning == "" {
+// checkAnnounced is an error, or a warning where the stack wants that, if the announced name does not lead to the sentries: at once where
+// their addresses are the operator's, later where the platform makes them. A name whose records the stack makes itself needs neither.
+func checkAnnounced(ctx *pulumi.Context, c *stacks.Config, serving, draining []string) error {
+	problem, grave := announcedProblem(ctx.Context(), c.Sentries.Announce, serving, draining, net.DefaultResolver.LookupNetIP)
+	switch {
+	case problem == "":
 		return nil
+	case grave && c.Sentries.AnnounceCheck == "require":
+		return fmt.Errorf("%s. Nothing was changed. Publish the records first; where only other resolvers know them, or the name leads to a "+
+			"load balancer, set icon:sentries.announceCheck to warn", problem)
+	default:
+		return ctx.Log.Warn(problem, nil)
 	}
-	return ctx.Log.Warn(warning, nil)
 }

@@ -41,6 +41,8 @@ type HostSpec struct {
 	// Name, unique in the stack.
 	Name string
 	Role Role
+	// Variant of a sentry (SentryLayerArgs.Variant): its software is installed along with what the hardening needs.
+	Variant string
 	// SSHPorts are where its sshd listens. Default: 22.
 	SSHPorts []int
 	// Behind is the host of the plan that SSH comes through, a bastion. Empty: administrators reach it themselves.
@@ -53,6 +55,9 @@ type HostSpec struct {
 	Data *Data
 	// Hardening is what the host is hardened by, nil for its role's profile as it is.
 	Hardening *hardening.Selection
+	// Generation of its public address: another number gives the host another address, where the platform makes addresses, and the old one
+	// is given up once the new one is in use. Default 0.
+	Generation int
 }
 
 // Data is where a node keeps its chain.
@@ -78,6 +83,9 @@ type Edge struct {
 	// ExceptNode keeps goloop itself, where it runs as a user of its own, from using the edge: for a hidden node's way to package mirrors
 	// and the like, since goloop dials whatever address another node announces.
 	ExceptNode bool
+	// Untracked says that the hosts at To keep no record of these connections, so that no flood of them fills it: sentries with a table of
+	// their own in the kernel.
+	Untracked bool
 	// Why is the reason, in a few words.
 	Why string
 }

@@ -24,7 +24,8 @@ var pages = []page{
 	},
 	{
 		file: "sentry-layer.md", title: "SentryLayer", dir: "components", new: "NewSentryLayer", made: "SentryLayer",
-		types: []string{"SentryLayerArgs", "SentryLimits"}, about: "reverse proxies in front of a P-Rep",
+		types: []string{"SentryLayerArgs", "SentryPeers", "SentryTLS", "SentryACME", "SentryKey", "SentryLimits"},
+		about: "reverse proxies in front of a P-Rep",
 	},
 	{
 		file: "prep-node.md", title: "PRepNode", dir: "components", new: "NewPRepNode", made: "PRepNode", types: []string{"PRepNodeArgs"},

@@ -23,11 +23,12 @@ default".
 // words for Go's types.
 var words = map[string]string{
 	"string": "text", "bool": "boolean", "*bool": "boolean", "int": "number", "[]string": "list of text", "[]int": "list of numbers",
-	"map[string]string": "map of text", "map[string]map[string]any": "map of maps of values",
+	"map[string]string": "map of text", "map[string]int": "map of numbers",
+	"map[string]map[string]any": "map of maps of values",
 }
 
 // configured are the directories of the types below stacks.Config, by package.
-var configured = map[string]string{"stacks": "stacks", "awsplan": "internal/awsplan"}
+var configured = map[string]string{"stacks": "stacks", "awsplan": "internal/awsplan", "sentry": "internal/sentry"}
 
 // configuration is docs/configuration.md, from stacks.Config.
 func configuration(code map[string]*source) (string, error) {
@@ -41,7 +42,7 @@ func configuration(code map[string]*source) (string, error) {
 		return "", err
 	}
 	var b strings.Builder
-	b.WriteString(notice("stacks/config.go and internal/awsplan/settings.go") + intro)
+	b.WriteString(notice("stacks/config.go, internal/awsplan/settings.go and internal/sentry/limits.go") + intro)
 	b.WriteString(top)
 	b.WriteString("\n## Secrets\n\nTheir values come by standard input, so that they stay out of the shell's history: " +
 		"`pulumi config set --secret icon:<key> < file`. A secret that is set in the clear is an error.\n\n" + secrets)
@@ -155,13 +156,13 @@ func (k *keys) secrets() (string, error) {
 
 var goName = regexp.MustCompile(`\b[A-Z]\w*\b`)
 
-// inKeys is a comment with the names of Go's fields as the stack file writes them: those that it is about, and others that can be no
-// plain word.
+// inKeys is a comment with the names of Go's fields as the stack file writes them: those that it is about, and others that can be neither
+// a plain word nor an abbreviation.
 func inKeys(doc string, about []string, siblings []field) string {
 	keyOf := map[string]string{}
 	for _, f := range siblings {
 		for i, name := range f.names {
-			if slices.Contains(about, name) || strings.ToLower(name[1:]) != name[1:] {
+			if slices.Contains(about, name) || strings.ToLower(name[1:]) != name[1:] && strings.ToUpper(name) != name {
 				keyOf[name] = f.keys[i]
 				if key := keyName.FindStringSubmatch(f.doc); key != nil {
 					keyOf[name] = key[1]

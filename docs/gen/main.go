@@ -38,16 +38,6 @@ func run(root string) error {
 // Generate gives the text of every generated file, by its path below root, the repository.
 func Generate(root string) (map[string]string, error) {
 	files := map[string]string{}
-	for _, p := range pages {
-		code, err := parse(filepath.Join(root, p.dir))
-		if err != nil {
-			return nil, err
-		}
-		if files["docs/components/"+p.file], err = p.render(code); err != nil {
-			return nil, fmt.Errorf("%s: %w", p.file, err)
-		}
-	}
-	files["docs/components/README.md"] = index()
 	code := map[string]*source{}
 	for name, dir := range configured {
 		var err error
@@ -55,6 +45,17 @@ func Generate(root string) (map[string]string, error) {
 			return nil, err
 		}
 	}
+	for _, p := range pages {
+		declared, err := parse(filepath.Join(root, p.dir))
+		if err != nil {
+			return nil, err
+		}
+		declared.resolve(code)
+		if files["docs/components/"+p.file], err = p.render(declared); err != nil {
+			return nil, fmt.Errorf("%s: %w", p.file, err)
+		}
+	}
+	files["docs/components/README.md"] = index()
 	var err error
 	if files["docs/configuration.md"], err = configuration(code); err != nil {
 		return nil, err

@@ -76,6 +76,21 @@ func (s *source) addValue(v *ast.ValueSpec) {
 	}
 }
 
+// resolve has types that are another package's show what that one declares. code is by the name of the package.
+func (s *source) resolve(code map[string]*source) {
+	for name, spec := range s.types {
+		other, ok := spec.Type.(*ast.SelectorExpr)
+		if !ok || !spec.Assign.IsValid() {
+			continue
+		}
+		pkg, ok := other.X.(*ast.Ident)
+		if !ok || code[pkg.Name] == nil || code[pkg.Name].types[other.Sel.Name] == nil {
+			continue
+		}
+		s.types[name] = &ast.TypeSpec{Name: spec.Name, Type: code[pkg.Name].types[other.Sel.Name].Type}
+	}
+}
+
 // field is one field of a struct, or several that share a comment.
 type field struct {
 	// names as Go knows them, keys as the configuration does.

@@ -42,7 +42,7 @@ func edges() []platform.Edge {
 	prep, sentries := platform.HostParty("prep-1"), platform.HostParty("sentry-1", "sentry-2")
 	all := platform.HostParty("prep-1", "sentry-1", "sentry-2")
 	return []platform.Edge{
-		{From: platform.Anywhere(), To: sentries, Protocol: "tcp", Ports: []int{7100}, Why: "other validators"},
+		{From: platform.Anywhere(), To: sentries, Protocol: "tcp", Ports: []int{7100}, Untracked: true, Why: "other validators"},
 		{From: sentries, To: prep, Protocol: "tcp", Ports: []int{7100}, Why: "other validators, proxied"},
 		{From: prep, To: sentries, Protocol: "tcp", Ports: []int{7101, 7102}, Why: "the network's seeds, relayed"},
 		{From: sentries, To: platform.Anywhere(), Protocol: "tcp", Ports: []int{7100}, Why: "the network's seeds"},

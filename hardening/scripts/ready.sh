@@ -97,7 +97,7 @@ check_ports() {
       [[ -n $listener ]] || continue
       pid=$(sed -n 's/.*pid=\([0-9]*\).*/\1/p' <<<"$listener")
       if [[ -n $pid ]] && ours "$pid"; then continue; fi
-      if [[ -n $pid ]] && grep -qE '/icon-(node|sentry)\.(service|slice)' "/proc/$pid/cgroup"; then
+      if [[ -n $pid ]] && grep -qE '/icon-(node|sentry(-agent)?)\.(service|slice)' "/proc/$pid/cgroup"; then
         problem "port $port/tcp is still this host's old role's: take the host out of the stack, run pulumi up, and then give it the new role"
         continue
       fi
@@ -109,7 +109,7 @@ check_ports() {
 # A node under docker is in a control group of docker's, which is named by the container.
 ours() {
   local container
-  if grep -qE "/${UNIT%.service}\\.(service|slice)" "/proc/$1/cgroup"; then return 0; fi
+  if grep -qE "/${UNIT%.service}(-agent)?\\.(service|slice)" "/proc/$1/cgroup"; then return 0; fi
   command -v docker >/dev/null || return 1
   container=$(docker container inspect -f '{{.Id}}' icon-node 2>/dev/null) || return 1
   grep -qF "$container" "/proc/$1/cgroup"

@@ -26,7 +26,15 @@ func (c *completion) addresses(d *Design) {
 			d.ElasticIPs = append(d.ElasticIPs, "nlb-"+zone)
 		}
 	}
-	if n := len(d.ElasticIPs); n > c.s.ElasticIPQuota && c.s.ElasticIPQuota > 0 {
+	n := len(d.ElasticIPs)
+	for _, h := range d.Hosts {
+		if h.Generation != 0 && h.Tier == Public && n == c.s.ElasticIPQuota {
+			c.add("elasticIPQuota", "is %d, and as many elastic addresses are needed: that of %s could not be exchanged while the others serve, "+
+				"which takes a spare one; raise the quota in AWS (Service Quotas, EC2-VPC Elastic IPs) and then here", c.s.ElasticIPQuota, h.Name)
+			return
+		}
+	}
+	if n > c.s.ElasticIPQuota && c.s.ElasticIPQuota > 0 {
 		c.add("elasticIPQuota", "is %d, but %d elastic addresses are needed: %s; raise the quota in AWS (Service Quotas, EC2-VPC Elastic IPs) "+
 			"and then here%s", c.s.ElasticIPQuota, n, strings.Join(d.ElasticIPs, ", "), c.savings(d))
 	}

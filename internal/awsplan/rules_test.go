@@ -238,6 +238,7 @@ func frontBreaches() []breach {
 	}
 	const certificate = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
 	return []breach{
+		{"address that can't be exchanged", fronted, func(s *Settings, n *Need) { s.ElasticIPQuota, n.Hosts[2].Generation = 4, 2 }},
 		{"front without sentries", single, settings(func(s *Settings) { s.Front.Kind = FrontDNS })},
 		{"front of no kind", fronted, settings(func(s *Settings) { s.Front.Kind = "alb" })},
 		{"zone of names of no form", fronted, settings(func(s *Settings) { s.Front.HostedZone = "example.org" })},

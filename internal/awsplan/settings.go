@@ -46,7 +46,7 @@ type VPC struct {
 	// CIDR is the network's address range, private (RFC 1918 or 100.64.0.0/10), from /16 to /22, with api to /21. Default 10.20.0.0/16; with
 	// existing there is none: it is that VPC's range, and required.
 	CIDR string `json:"cidr,omitempty"`
-	// Peers are the networks that will be routed to this one (peered VPCs, VPNs, offices): CIDR must not overlap them.
+	// Peers are the networks that will be routed to this one (peered VPCs, VPNs, offices): its range must not overlap them.
 	Peers []string `json:"peers,omitempty"`
 	// NAT says how private machines get out: "one" (default), a gateway for all zones, in the first of the list, or "per-zone",
 	// which outlives a zone and costs a gateway more for each with private machines. No private machine, no gateway.
@@ -175,6 +175,8 @@ type Host struct {
 	Arch string
 	// MinDiskGB is the least size of its chain-data volume in 10^9 bytes; 0: it has none.
 	MinDiskGB int
+	// Generation of its elastic address: another number exchanges it, which takes a spare one for the while. 0: it never was.
+	Generation int
 }
 
 // Problem is one mistake in Settings.

@@ -18,6 +18,8 @@ const (
 	// P2PPort and RPCPort are ICON's usual ports; the announced port is the same.
 	P2PPort = 7100
 	RPCPort = 9000
+	// WebSockets is how many goloop has at once if nothing is said (wsMaxSession): all users' together.
+	WebSockets = 10
 )
 
 // Role is what a node says it is on the network.
@@ -103,7 +105,7 @@ func HostsFile(s Settings) string {
 var KeyScript string
 
 // ServiceScript is the step "service": settings, unit, joining the network. Its variables: DATA_DIR, RUNTIME, CID, JOIN (arguments of
-// `goloop chain join`), SEEDS, ROLE, TIMEOUT. Its files: icon-node.service, hosts, node.env (container), genesis.b64 (binary).
+// `goloop chain join`), SEEDS, ROLE, TIMEOUT, WEBSOCKETS. Its files: icon-node.service, hosts, node.env (container), genesis.b64 (binary).
 //
 //go:embed scripts/service.sh
 var ServiceScript string

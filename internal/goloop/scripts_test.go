@@ -97,3 +97,38 @@ apply() {
 		}
 	}
 }
+
+func TestWebsocketsAreSetInTheNodesOwnFileAndOnlyWhenTheyDiffer(t *testing.T) {
+	// goloop's own file, in which nothing else may change.
+	const own = `{"eeInstances":1,"rpcDefaultChannel":"","rpcIncludeDebug":false,"rpcRosetta":false,"disableRPC":false,"rpcBatchLimit":10,` +
+		`"wsMaxSession":10}`
+	script := goloop.ServiceScript + `
+apply() {
+  install -d -o icon-node "$DATA_DIR/chain"
+  if [[ -e $STEP_DIR/before ]]; then install -o icon-node "$STEP_DIR/before" "$DATA_DIR/chain/rconfig.json"; fi
+  # The namespace has no such user: what matters is done by it.
+  runuser() { shift 3; "$@"; }
+  if websockets; then summary restart; fi
+  if [[ -e $DATA_DIR/chain/rconfig.json ]]; then summary "$(<"$DATA_DIR/chain/rconfig.json")"; fi
+}
+`
+	for name, c := range map[string]struct{ before, wanted, want string }{
+		"a new node with the default":    {"", "10", "changed=0\n"},
+		"a new node with more":           {"", "10000", "restart\n{\"wsMaxSession\":10000}\nchanged=1\n"},
+		"the same":                       {own, "10", own + "\nchanged=0\n"},
+		"more":                           {own, "10000", "restart\n" + strings.Replace(own, ":10}", ":10000}", 1) + "\nchanged=1\n"},
+		"the default again":              {`{"wsMaxSession":10000,"x":1}`, "10", "restart\n{\"wsMaxSession\":10,\"x\":1}\nchanged=1\n"},
+		"one digit more is not the same": {`{"wsMaxSession":100}`, "10", "restart\n{\"wsMaxSession\":10}\nchanged=1\n"},
+		"none yet in the file":           {`{"x":1}`, "20", "restart\n{\"wsMaxSession\":20,\"x\":1}\nchanged=1\n"},
+	} {
+		files := map[string]string{}
+		if c.before != "" {
+			files["before"] = c.before
+		}
+		vars := map[string]string{"DATA_DIR": "/var/tmp/d", "WEBSOCKETS": c.wanted}
+		text := program(t, strings.ReplaceAll(script, "-o icon-node ", ""), vars, files)
+		if out, code := host.Scenario(t, map[string]string{"service": text}, "step service apply"); out != c.want || code != 0 {
+			t.Errorf("%s: exit %d, the step says\n%s\nwanted\n%s", name, code, out, c.want)
+		}
+	}
+}

@@ -13,8 +13,12 @@ import (
 	"github.com/insight-icon/pulumi-icon/internal/sshrun"
 )
 
-// commandType is pulumi-command's remote command.
-const commandType = "command:remote:Command"
+const (
+	// commandType is pulumi-command's remote command.
+	commandType = "command:remote:Command"
+	// sentryType is in the URNs of what belongs to the component of the sentries.
+	sentryType = "icon:components:SentryLayer$"
+)
 
 // sealKey marks a secret in a state, by its value sealMark; see pulumi's resource.SigKey and resource.SecretSig.
 const (
@@ -72,12 +76,15 @@ func Hosts(text []byte) ([]Host, error) {
 		if h == nil {
 			continue
 		}
+		h.Sentry = strings.Contains(r.URN, sentryType)
 		at := slices.IndexFunc(hosts, func(other Host) bool { return other.Target.Name == h.Target.Name })
 		switch {
 		case at < 0:
 			hosts = append(hosts, *h)
 		case h.Program == "":
+			hosts[at].Sentry = hosts[at].Sentry || h.Sentry
 		case hosts[at].Program == "":
+			h.Sentry = h.Sentry || hosts[at].Sentry
 			hosts[at] = *h
 		default:
 			errs = append(errs, fmt.Errorf("%s: a second step %s of host %s", r.URN, Step, h.Target.Name))

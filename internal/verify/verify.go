@@ -22,6 +22,8 @@ type Host struct {
 	// Target says how to reach it; its Name is the host's.
 	Target sshrun.Target
 	Key    sshrun.Key
+	// Sentry says that it is a reverse proxy in front of a P-Rep.
+	Sentry bool
 	// Program is the bash program of its step "harden", and Timeout how long that may take to apply. Empty for a host that was never hardened.
 	Program string
 	Timeout time.Duration
@@ -41,7 +43,7 @@ const (
 // when all have answered or were given up.
 func Ask(ctx context.Context, hosts []Host) hardening.Reports {
 	reports := make(hardening.Reports, len(hosts))
-	each(hosts, func(i int, h Host) {
+	Each(hosts, func(i int, h Host) {
 		report, err := h.ask(ctx)
 		reports[i] = hardening.HostReport{Host: h.Target.Name, Report: report}
 		if err != nil {
@@ -55,11 +57,12 @@ func Ask(ctx context.Context, hosts []Host) hardening.Reports {
 // for each host by its place, nil where all went well, and all nil if none failed.
 func Repair(ctx context.Context, hosts []Host) []error {
 	errs := make([]error, len(hosts))
-	each(hosts, func(i int, h Host) { errs[i] = h.Apply(ctx) })
+	Each(hosts, func(i int, h Host) { errs[i] = h.Apply(ctx) })
 	return errs
 }
 
-func each(hosts []Host, do func(int, Host)) {
+// Each does something with every host, several at once, and returns when all is done.
+func Each(hosts []Host, do func(int, Host)) {
 	slots := make(chan struct{}, atOnce)
 	var wg sync.WaitGroup
 	for i, h := range hosts {

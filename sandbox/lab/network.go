@@ -228,6 +228,12 @@ func inNetns(netns string, f func() error) error {
 	result := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread() // and no unlock: the runtime then discards the thread
+		if unix.Gettid() == os.Getpid() {
+			// But not the first one, which stands for the whole process: while this holds it, it is another's turn.
+			result <- inNetns(netns, f)
+			runtime.UnlockOSThread()
+			return
+		}
 		result <- func() error {
 			handle, err := os.Open(filepath.Join(netnsDir, netns))
 			if err != nil {

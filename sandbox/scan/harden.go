@@ -41,7 +41,7 @@ const dataDir = "/var/lib/icon-node"
 
 var (
 	nodeUnit   = map[string]string{goloop.Unit: goloop.BinaryUnit(goloop.Settings{DataDir: dataDir, LogLevel: "info"})}
-	sentryUnit = map[string]string{sentry.Unit: sentry.UnitFile}
+	sentryUnit = map[string]string{sentry.Unit: sentry.UnitFile(sentry.HAProxyNftables)}
 )
 
 var roles = []role{

@@ -148,7 +148,7 @@ func TestEveryToolsModuleNamesItsVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := &builder{root: root}
-	for _, s := range []source{goloopSource, pulumiSource, languageSource} {
+	for _, s := range []source{goloopSource, pulumiSource, languageSource, pebbleSource} {
 		if version, err := b.version(s); err != nil || !strings.HasPrefix(version, "v") {
 			t.Errorf("%s: version %q, %v", s.name, version, err)
 		}

@@ -45,6 +45,8 @@ type Resource struct {
 	IgnoreChanges           []string
 	// DeleteBeforeReplace says that it is gone before its successor is made.
 	DeleteBeforeReplace bool
+	// ReplacementTrigger replaces it when it becomes another value; null for none.
+	ReplacementTrigger resource.PropertyValue
 }
 
 // ID is what the recorder gives a resource as the cloud's own identifier.

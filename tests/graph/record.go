@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
@@ -101,7 +102,7 @@ func (r *recorder) register(in *pulumirpc.RegisterResourceRequest, inputs resour
 		Type: in.GetType(), Name: in.GetName(), Custom: in.GetCustom(), Provider: in.GetProvider(), Inputs: inputs,
 		Parent: in.GetParent(), Dependencies: slices.Sorted(slices.Values(in.GetDependencies())),
 		PropertyDependencies: map[string][]string{}, IgnoreChanges: slices.Clone(in.GetIgnoreChanges()),
-		DeleteBeforeReplace: in.GetDeleteBeforeReplace(),
+		DeleteBeforeReplace: in.GetDeleteBeforeReplace(), ReplacementTrigger: triggerOf(in),
 	}
 	res.URN = urnOf(res)
 	for _, a := range in.GetAliasURNs() {
@@ -128,6 +129,19 @@ func (r *recorder) register(in *pulumirpc.RegisterResourceRequest, inputs resour
 		}
 	}
 	return res, out
+}
+
+// triggerOf is what a resource is replaced for.
+func triggerOf(in *pulumirpc.RegisterResourceRequest) resource.PropertyValue {
+	if in.GetReplacementTrigger() == nil {
+		return resource.NewNullProperty()
+	}
+	value, err := plugin.UnmarshalPropertyValue("replacementTrigger", in.GetReplacementTrigger(),
+		plugin.MarshalOptions{KeepUnknowns: true, KeepSecrets: true, KeepResources: true})
+	if err != nil || value == nil {
+		return resource.NewNullProperty()
+	}
+	return *value
 }
 
 // finish keeps the outputs of a component or of the stack.

@@ -208,8 +208,12 @@ func (b *builder) makePublic(m *machine) error {
 	name := b.name + "-" + m.design.Name + "-address"
 	// Ready has the way to the internet gateway, without which an address cannot be associated.
 	after := pulumi.DependsOn(b.made.Ready[m.design.Tier+"-"+letter(m.design.Zone)])
+	// Of another generation, a new address is in use before the old one is given up. One that is protected can't be: whoever has named a
+	// generation goes without protection for this address.
+	options := pulumi.Composite(after, pulumi.ReplacementTrigger(pulumi.Int(m.design.Generation)))
 	var err error
-	if m.address, err = b.makeAddress(name, after, "Role", m.design.Role, "Host", m.design.Name); err != nil {
+	m.address, err = b.makeAddress(name, m.design.Generation == 0, options, "Role", m.design.Role, "Host", m.design.Name)
+	if err != nil {
 		return err
 	}
 	b.made.Addresses[m.design.Name] = m.address

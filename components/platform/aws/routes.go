@@ -114,7 +114,7 @@ func (r *routes) natOf(zone string) *ec2.NatGateway {
 func (r *routes) makeNAT(zone string) error {
 	b := r.b
 	name := b.name + "-nat-" + letter(zone)
-	address, err := b.makeAddress(name+"-address", pulumi.DependsOn([]pulumi.Resource{r.gateway}))
+	address, err := b.makeAddress(name+"-address", true, pulumi.DependsOn([]pulumi.Resource{r.gateway}))
 	if err != nil {
 		return err
 	}
@@ -130,9 +130,10 @@ func (r *routes) makeNAT(zone string) error {
 	return nil
 }
 
-// makeAddress makes an elastic address. Others know it by its number, so Settings.Protect keeps it.
-func (b *builder) makeAddress(name string, option pulumi.ResourceOption, tags ...string) (*ec2.Eip, error) {
-	address, err := ec2.NewEip(b.ctx, name, &ec2.EipArgs{Domain: pulumi.String("vpc"), Tags: b.tags(name, tags...)}, b.kept(option)...)
+// makeAddress makes an elastic address. Others know it by its number, so Settings.Protect keeps it, unless it is one that is exchanged.
+func (b *builder) makeAddress(name string, kept bool, option pulumi.ResourceOption, tags ...string) (*ec2.Eip, error) {
+	args := &ec2.EipArgs{Domain: pulumi.String("vpc"), Tags: b.tags(name, tags...)}
+	address, err := ec2.NewEip(b.ctx, name, args, b.options(option, pulumi.Protect(b.protect && kept))...)
 	if err != nil {
 		return nil, fmt.Errorf("elastic address %s: %w", name, err)
 	}

@@ -51,6 +51,7 @@ func (a *AWS) need(spec platform.NetworkSpec) awsplan.Need {
 	for _, h := range spec.Hosts {
 		host := awsplan.Host{
 			Name: h.Name, Role: string(h.Role), Exposed: h.Role == platform.Bastion || open[h.Name], Arch: h.Arch,
+			Generation: h.Generation,
 		}
 		if h.Data != nil {
 			host.MinDiskGB = h.Data.MinDiskGB

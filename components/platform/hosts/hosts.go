@@ -81,6 +81,10 @@ func (h *Hosts) Validate(spec platform.NetworkSpec) error {
 	for _, s := range spec.Hosts {
 		m, ok := h.args.Machines[s.Name]
 		where := h.where(s.Name)
+		if s.Generation != 0 {
+			errs = append(errs, fmt.Errorf("host %s: is to get another public address (Generation %d), which existing machines are given by "+
+				"their owner: set %s.publicAddress", s.Name, s.Generation, where))
+		}
 		if !ok {
 			errs = append(errs, fmt.Errorf("%s: missing: the plan has a host %q (%s)", where, s.Name, s.Role))
 			continue

@@ -37,6 +37,16 @@ func TestValidateAcceptsMachinesThatHaveAllTheyNeed(t *testing.T) {
 	}
 }
 
+func TestAnotherPublicAddressIsTheOwnersToGive(t *testing.T) {
+	on := hosts.New(hosts.Args{Machines: map[string]hosts.Machine{"a": {Address: "10.0.0.1", HostKey: "ssh-ed25519 AAAA"}}})
+	err := on.Validate(platform.NetworkSpec{Hosts: []platform.HostSpec{{Name: "a", Generation: 2}}})
+	const want = "host a: is to get another public address (Generation 2), which existing machines are given by their owner: " +
+		"set icon:hosts.machines.a.publicAddress"
+	if err == nil || err.Error() != want {
+		t.Errorf("error %v, wanted %s", err, want)
+	}
+}
+
 func TestMessagesUseTheCallersPath(t *testing.T) {
 	on := hosts.New(hosts.Args{Where: "lab"})
 	err := on.Validate(platform.NetworkSpec{Hosts: []platform.HostSpec{{Name: "a", Role: platform.PRep}}})

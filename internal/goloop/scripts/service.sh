@@ -26,6 +26,7 @@ apply() {
       put 0640 root:icon-node /etc/icon/node/genesis.zip < <(base64 -d "$STEP_DIR/genesis.b64") || true
       ;;
   esac
+  if websockets; then running=restart; fi
   # shellcheck disable=SC2086 # empty is no argument
   enable icon-node.service $running
   case $RUNTIME in
@@ -59,6 +60,27 @@ Description=Container of the ICON node
 [Slice]
 IPAddressDeny=169.254.169.254
 TasksMax=4096'
+
+# websockets sets how many of them goloop has at once, of all users together. goloop keeps that in a file of its own and reads it at its
+# start. The file is handled as its owner: what the node's user may put there in its place is nothing to root. True if it was changed.
+websockets() {
+  local file=$DATA_DIR/chain/rconfig.json have=''
+  have=$(runuser -u icon-node -- cat "$file" 2>/dev/null) || have='{}'
+  if [[ $have =~ ^(.*\"wsMaxSession\":)(-?[0-9]+)(.*)$ ]]; then
+    [[ ${BASH_REMATCH[2]} != "$WEBSOCKETS" ]] || return 1
+    have=${BASH_REMATCH[1]}$WEBSOCKETS${BASH_REMATCH[3]}
+  fi
+  case $have in
+    *'"wsMaxSession":'*) ;;
+    '{}') [[ $WEBSOCKETS != 10 ]] || return 1; have="{\"wsMaxSession\":$WEBSOCKETS}" ;;
+    '{'*) have="{\"wsMaxSession\":$WEBSOCKETS,${have#\{}" ;;
+    *) fail_log "$file is no JSON object: the node's own settings are broken. Move it away and run pulumi up again: goloop makes it anew" ;;
+  esac
+  # shellcheck disable=SC2016 # the inner shell's
+  runuser -u icon-node -- sh -c 'umask 077 && cat >"$1.new" && mv -f "$1.new" "$1"' sh "$file" <<<"$have" ||
+    fail_log "$file could not be written"
+  changed "$file: wsMaxSession $WEBSOCKETS"
+}
 
 # Images that earlier deploys have put here and that no container uses any more.
 remove_other_images() {

@@ -5,6 +5,7 @@ package cloud
 import (
 	"net/netip"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -23,11 +24,15 @@ func TestSentryFronted(t *testing.T) {
 	must(t, box.Engine.SetSecret(ctx, "sshPrivateKey", private))
 	config := base("sentry-fronted", public)
 	config["importedKeys"] = map[string]any{sandbox.PRepHost: setKeystore(t, sandbox.PRepHost)}
-	config["sentries"] = map[string]any{"hosts": box.Layout.Sentries, "announce": sandbox.Announced + ":7100"}
+	config["sentries"] = box.SentriesConfig(nil)
 	config["citizens"] = map[string]any{"hosts": box.Layout.Citizens}
 	a, machines := ofAWS(config), map[string]any{}
 	for host, zone := range map[string]string{"bastion": "a", sandbox.PRepHost: "a", "sentry-1": "a", "sentry-2": "b", "citizen-1": "b"} {
 		machines[host] = map[string]any{"zone": "eu-central-1" + zone}
+	}
+	// Sentries are arm64 by default, and the lab's hosts are what this machine is.
+	for _, host := range box.Layout.Sentries {
+		machines[host].(map[string]any)["instanceType"] = map[string]string{"amd64": "t3.small", "arm64": "t4g.small"}[runtime.GOARCH]
 	}
 	a["zones"], a["machines"], a["protect"] = []string{"eu-central-1a", "eu-central-1b"}, machines, false
 	for _, part := range []struct {
@@ -47,6 +52,7 @@ func TestSentryFronted(t *testing.T) {
 				t.Errorf("changed: %v", c)
 			}
 		}},
+		{"a sentry's address is exchanged and nothing else is made anew", func(t *testing.T) { rotates(t, config) }},
 		{"machines of another image have the node's chain and key, and a new bastion is let in", func(t *testing.T) {
 			for _, host := range []string{sandbox.PRepHost, "bastion"} {
 				machines[host].(map[string]any)["image"] = "ami-0fedcba9876543210"
@@ -99,6 +105,28 @@ func hidden(t *testing.T) {
 		}
 	}
 	on(t, sandbox.PeerHost, "ip route del "+prep.String()+"/32")
+}
+
+// rotates gives a sentry another address, which the announced name then leads to.
+func rotates(t *testing.T, config map[string]any) {
+	t.Helper()
+	before := box.Address("sentry-1")
+	config["sentries"] = box.SentriesConfig(map[string]any{"rotate": map[string]any{"sentry-1": 2}})
+	for _, s := range up(t, config).Changed() {
+		// A copy follows the host's address, as another machine may be behind it: the same file is laid there again.
+		copied := s.Name == "sentries-sentry-1-agent"
+		if s.Op != "update" && !copied && !strings.HasPrefix(s.Name, "network-sentry-1-address") {
+			t.Errorf("%s %s: wanted nothing made anew but the address of sentry-1", s.Op, s.Name)
+		}
+	}
+	if now := box.Address("sentry-1"); now == before {
+		t.Errorf("sentry-1 still has the address %s", before)
+	}
+	must(t, box.Announce(t.Context()))
+	if c := changes(up(t, config)); len(c) > 0 {
+		t.Errorf("the up after that still changed %v", c)
+	}
+	look(t)
 }
 
 const keyOf = "sha256sum < " + sandbox.DataDir + "/key/keystore.json"

@@ -3,23 +3,19 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
-	"regexp"
 	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/insight-icon/pulumi-icon/hardening"
 	"github.com/insight-icon/pulumi-icon/internal/verify"
-	"github.com/insight-icon/pulumi-icon/internal/wording"
 )
 
 const usage = `usage: verify [-host NAME[,NAME…]] [-json] [-repair] STACK
@@ -54,9 +50,6 @@ type wish struct {
 	json, repair bool
 }
 
-// stackForm are pulumi's names of stacks, with organization and project or without.
-var stackForm = regexp.MustCompile(`^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,2}$`)
-
 func read(args []string) (*wish, error) {
 	w := &wish{}
 	hosts := ""
@@ -71,7 +64,7 @@ func read(args []string) (*wish, error) {
 	if hosts != "" {
 		w.hosts = strings.Split(hosts, ",")
 	}
-	if flags.NArg() != 1 || !stackForm.MatchString(flags.Arg(0)) {
+	if flags.NArg() != 1 || !verify.StackName.MatchString(flags.Arg(0)) {
 		return nil, fmt.Errorf("expected one name of a stack, found %q", flags.Args())
 	}
 	w.stack = flags.Arg(0)
@@ -88,7 +81,7 @@ func run(ctx context.Context, args []string, out, said io.Writer) int {
 		fmt.Fprint(said, usage)
 		return hardening.ExitUsage
 	}
-	hosts, err := deployed(ctx, w)
+	hosts, err := verify.Deployed(ctx, w.stack, w.hosts)
 	if err != nil {
 		fmt.Fprintln(said, "verify:", err)
 		return hardening.ExitNotAsked
@@ -133,60 +126,4 @@ func repair(ctx context.Context, hosts []verify.Host, reports hardening.Reports,
 			reports[at[j]].Problem = "could not be repaired: " + failures[j].Error()
 		}
 	}
-}
-
-// deployed are the hosts that the stack's state knows, or those of them that are asked for.
-func deployed(ctx context.Context, w *wish) ([]verify.Host, error) {
-	text, err := export(ctx, w.stack)
-	if err != nil {
-		return nil, err
-	}
-	hosts, err := verify.Hosts(text)
-	if err != nil {
-		return nil, fmt.Errorf("stack %s: %w", w.stack, err)
-	}
-	if len(w.hosts) == 0 {
-		return hosts, nil
-	}
-	names := make([]string, len(hosts))
-	for i, h := range hosts {
-		names[i] = h.Target.Name
-	}
-	var errs []error
-	for _, name := range w.hosts {
-		if !slices.Contains(names, name) {
-			errs = append(errs, fmt.Errorf("-host %s: the stack %s has no such host: %s", name, w.stack, wording.DidYouMean(name, names)))
-		}
-	}
-	hosts = slices.DeleteFunc(hosts, func(h verify.Host) bool { return !slices.Contains(w.hosts, h.Target.Name) })
-	return hosts, errors.Join(errs...)
-}
-
-// export is what pulumi says of the stack, with its secrets: it never leaves this process's memory.
-func export(ctx context.Context, stack string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, "pulumi", "stack", "export", "--show-secrets", "--non-interactive", "--stack="+stack)
-	cmd.Stdin = nil
-	var out, said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &said
-	err := cmd.Run()
-	switch text := strings.TrimSpace(said.String()); {
-	case errors.Is(err, exec.ErrNotFound):
-		return nil, errors.New("there is no pulumi on this machine's PATH: install it, the stack's state is read through it")
-	case err != nil:
-		return nil, fmt.Errorf("pulumi stack export --stack=%s: %w\n%s%s", stack, err, text, hint(text))
-	}
-	return out.Bytes(), nil
-}
-
-// hint says what to do about what pulumi says.
-func hint(said string) string {
-	switch said = strings.ToLower(said); {
-	case strings.Contains(said, "passphrase"):
-		return "\nSet PULUMI_CONFIG_PASSPHRASE, or PULUMI_CONFIG_PASSPHRASE_FILE, as for pulumi up."
-	case strings.Contains(said, "no stack named"), strings.Contains(said, "not found"):
-		return "\n`pulumi stack ls` lists the stacks of this backend (PULUMI_BACKEND_URL)."
-	case strings.Contains(said, "login"), strings.Contains(said, "credentials"), strings.Contains(said, "access token"):
-		return "\nRun pulumi login, or set PULUMI_BACKEND_URL, as for pulumi up."
-	}
-	return ""
 }

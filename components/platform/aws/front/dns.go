@@ -14,7 +14,7 @@ const recordTTL = 60
 // there are any.
 func (m *maker) makeDNS() error {
 	addresses := pulumi.StringArray{}
-	for _, sentry := range m.args.Sentries {
+	for _, sentry := range m.args.serving() {
 		addresses = append(addresses, m.made.Addresses[sentry].PublicIp)
 	}
 	m.front.Addresses = addresses.ToStringArrayOutput()
@@ -26,7 +26,7 @@ func (m *maker) makeDNS() error {
 	if err != nil {
 		return err
 	}
-	for _, sentry := range m.args.Sentries {
+	for _, sentry := range m.args.serving() {
 		address := m.made.Addresses[sentry].PublicIp
 		check, err := route53.NewHealthCheck(m.ctx, m.called(sentry+"-check"), &route53.HealthCheckArgs{
 			Type: pulumi.String("TCP"), IpAddress: address, Port: pulumi.Int(p2pPort),

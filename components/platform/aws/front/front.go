@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -42,9 +43,11 @@ type Args struct {
 	Announce string
 	// Sentries and Citizens are names of hosts. Sentries are required with a front of either kind, citizens with an API.
 	Sentries, Citizens []string
-	// PublishAPI says that the sentries answer the API on port 9000 too: the network load balancer then listens there. Without TLS and
-	// web firewall; not together with an API of the settings.
-	PublishAPI bool
+	// Draining are those of Sentries that leave: no address, record or load balancer leads to them.
+	Draining []string
+	// APIPorts are where the sentries answer the API (9000, or 443 with TLS, and 80 for a certificate authority): the network load balancer
+	// then listens there too. Without web firewall; not together with an API of the settings.
+	APIPorts []int
 	// Channel is the name of the goloop network's channel, for the health check of the citizens. Default "icon_dex", that of all public
 	// networks.
 	Channel string
@@ -170,6 +173,11 @@ func (a *Args) announced() (string, error) {
 	return host, nil
 }
 
+// serving are the sentries that the internet is led to.
+func (a *Args) serving() []string {
+	return slices.DeleteFunc(slices.Clone(a.Sentries), func(s string) bool { return slices.Contains(a.Draining, s) })
+}
+
 // balancerSubnet is the name in Made.Subnets of a zone's subnet for load balancers.
 func balancerSubnet(zone string) string {
 	return awsplan.Balancer + "-" + zone[max(len(zone)-1, 0):]
@@ -230,6 +238,8 @@ func (a *Args) validateFront(f awsplan.Front) []error {
 	}
 	if len(a.Sentries) == 0 {
 		wrong("Sentries: at least one is required with icon:aws.front.kind %s", f.Kind)
+	} else if len(a.serving()) == 0 {
+		wrong("Draining: names all sentries; at least one must serve")
 	}
 	if _, err := a.announced(); err != nil {
 		errs = append(errs, err)
@@ -270,8 +280,8 @@ func (a *Args) validateAPI(api *awsplan.API) []error {
 	if prefix := a.Made.WAFLogPrefix; !api.WithoutWAF && !strings.HasPrefix(prefix, "aws-waf-logs-") {
 		wrong("Made.WAFLogPrefix: %q, wanted one that begins with \"aws-waf-logs-\", as AWS WAF does", prefix)
 	}
-	if a.PublishAPI {
-		wrong("PublishAPI: not together with icon:aws.api, or the web firewall could be gone around")
+	if len(a.APIPorts) > 0 {
+		wrong("APIPorts: not together with icon:aws.api, or the web firewall could be gone around")
 	}
 	if n := len(albZones(a.Made)); n < 2 {
 		wrong("icon:aws.api: an application load balancer needs subnets in two zones at least, there are balancer subnets in %d", n)

@@ -54,7 +54,7 @@ var cases = []struct {
 	}},
 	{
 		name: "dns where sentries publish the API", settings: func() awsplan.Settings { return settings("dns") },
-		change: func(a *front.Args) { a.PublishAPI = true }, parts: dnsParts,
+		change: func(a *front.Args) { a.APIPorts = []int{9000} }, parts: dnsParts,
 	},
 	{name: "nlb", settings: func() awsplan.Settings { return settings("nlb") }, parts: nlbParts, ports: []string{"front-nlb TCP 7100"}},
 	{
@@ -68,8 +68,27 @@ var cases = []struct {
 	},
 	{
 		name: "nlb where sentries publish the API", settings: func() awsplan.Settings { return settings("nlb") },
-		change: func(a *front.Args) { a.PublishAPI = true }, parts: slices.Concat(nlbParts, nlbAPIParts),
+		change: func(a *front.Args) { a.APIPorts = []int{9000} }, parts: slices.Concat(nlbParts, nlbAPIParts),
 		ports: []string{"front-nlb TCP 7100", "front-nlb TCP 9000"},
+	},
+	{
+		name: "nlb where sentries publish the API with TLS", settings: func() awsplan.Settings { return settings("nlb") },
+		change: func(a *front.Args) { a.APIPorts = []int{80, 443} },
+		parts: slices.Concat(nlbParts, []string{
+			"front-nlb-80", "front-nlb-80-listener", "front-nlb-80-sentry-1", "front-nlb-80-sentry-2",
+			"front-nlb-443", "front-nlb-443-listener", "front-nlb-443-sentry-1", "front-nlb-443-sentry-2",
+		}),
+		ports: []string{"front-nlb TCP 7100", "front-nlb TCP 443", "front-nlb TCP 80"},
+	},
+	{
+		name: "dns without a sentry that drains", settings: func() awsplan.Settings { return settings("dns") },
+		change: func(a *front.Args) { a.Draining = []string{"sentry-1"} }, parts: []string{"front-sentry-2-check", "front-sentry-2-record"},
+	},
+	{
+		name: "nlb without a sentry that drains", settings: func() awsplan.Settings { return settings("nlb") },
+		change: func(a *front.Args) { a.Draining = []string{"sentry-2"} },
+		parts:  slices.DeleteFunc(slices.Clone(nlbParts), func(n string) bool { return n == "front-nlb-7100-sentry-2" }),
+		ports:  []string{"front-nlb TCP 7100"},
 	},
 	{
 		name: "api", settings: func() awsplan.Settings { return withAPI(settings("")) },

@@ -18,12 +18,12 @@ type service struct {
 }
 
 // services of a sentry. On 7100 both ends speak every few seconds, and HAProxy cuts who is silent for a minute: it comes before the load
-// balancer, so that the ends are told. Peers never finish: waiting for them to leave a sentry gains nothing. On 9000 HAProxy lets
-// websockets be silent for an hour, and requests are given the time to end.
+// balancer, so that the ends are told. Peers never finish: waiting for them to leave a sentry gains nothing. Where it
+// answers the API, HAProxy lets websockets be silent for an hour, and requests are given the time to end.
 func (m *maker) services() []service {
 	all := []service{{port: p2pPort, idle: 120, drain: 0}}
-	if m.args.PublishAPI {
-		all = append(all, service{port: apiPort, idle: 3600, drain: 30})
+	for _, port := range m.args.APIPorts {
+		all = append(all, service{port: port, idle: 3600, drain: 30})
 	}
 	return all
 }
@@ -111,7 +111,7 @@ func (m *maker) nlbService(s service) error {
 	if err != nil {
 		return err
 	}
-	if err := m.attach(suffix, targets, m.args.Sentries); err != nil {
+	if err := m.attach(suffix, targets, m.args.serving()); err != nil {
 		return err
 	}
 	_, err = lb.NewListener(m.ctx, m.called(suffix+"-listener"), &lb.ListenerArgs{

@@ -14,6 +14,8 @@ func TestFrontsKeepThePoliciesButWhatTheirOperatorChoseOtherwise(t *testing.T) {
 	chosen := map[string][]string{
 		"nlb where sentries publish the API": {"ELB.18 front-nlb-9000-listener"}, // without TLS
 		"nlb and api without waf":            {"ELB.16 front-alb"},
+		// The sentries end TLS themselves, with certificates of their own.
+		"nlb where sentries publish the API with TLS": {"ELB.18 front-nlb-443-listener", "ELB.18 front-nlb-80-listener"},
 	}
 	// The balancer could not be made before the key's policy lets the log's writer in, which never comes: see encrypt.
 	const emptyBucket = "S3.17 front-nlb-logs-encryption"

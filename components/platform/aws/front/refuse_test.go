@@ -54,7 +54,8 @@ func TestWhatIsMissingIsSaidBeforeAnythingIsMade(t *testing.T) {
 		{"a citizen that is not there", withAPI(settings("")), func(a *front.Args) { a.Citizens = []string{"citizen-3"} }, []string{
 			"Citizens: citizen-3 is not in Made.Instances",
 		}},
-		{"two ways to the API", withAPI(settings("nlb")), func(a *front.Args) { a.PublishAPI = true }, []string{"PublishAPI: not together"}},
+		{"all sentries drain", settings("dns"), func(a *front.Args) { a.Draining = a.Sentries }, []string{"Draining: names all sentries"}},
+		{"two ways to the API", withAPI(settings("nlb")), func(a *front.Args) { a.APIPorts = []int{9000} }, []string{"APIPorts: not together"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g, err := graph.Run(t, graph.Options{}, program(c.settings, c.change, nil))
