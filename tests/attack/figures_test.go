@@ -39,8 +39,11 @@ func TestABanOfAnHonestAddressIsFoundAndAttackersAreTimed(t *testing.T) {
 	}
 	sources := netip.MustParsePrefix("10.130.0.0/16")
 	c := &Cell{DropSeconds: -1, Attackers: attackers.Result{
-		Sources: 4, Used: []netip.Addr{netip.MustParseAddr("10.130.7.1"), netip.MustParseAddr("10.130.7.2"), netip.MustParseAddr("10.130.7.3"),
-			netip.MustParseAddr("10.130.9.9")},
+		Sources: 4,
+		Used: []netip.Addr{
+			netip.MustParseAddr("10.130.7.1"), netip.MustParseAddr("10.130.7.2"), netip.MustParseAddr("10.130.7.3"),
+			netip.MustParseAddr("10.130.9.9"),
+		},
 	}}
 	c.bans([]arena.Look{
 		{At: before + time.Second, Banned: []arena.Range{of("10.130.9.9/32"), of("10.131.0.1/32")}},
